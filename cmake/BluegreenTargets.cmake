@@ -1,0 +1,32 @@
+# What every target of ours has in common: warnings, sanitizers, and how a unit test is declared.
+
+set(BLUEGREEN_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitize= takes them")
+
+# NGINX's headers and third-party ones are SYSTEM includes: these warnings are about our code.
+function(bluegreen_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+                                           -Wnon-virtual-dtor -Werror)
+endfunction()
+
+if(BLUEGREEN_SANITIZE)
+  add_compile_options(-fsanitize=${BLUEGREEN_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${BLUEGREEN_SANITIZE})
+endif()
+
+# bluegreen_unit_test(NAME SOURCES... [LIBRARIES ...]): one Catch2 program, each of its cases a
+# ctest of its own with the label `unit`.
+function(bluegreen_unit_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  if(NOT BLUEGREEN_TESTS)
+    return()
+  endif()
+  find_package(Catch2 2 REQUIRED)
+  include(Catch)
+  add_executable(${name} ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/harness/catch_main.cpp)
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} Catch2::Catch2)
+  target_compile_features(${name} PRIVATE cxx_std_20)
+  bluegreen_warnings(${name})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  catch_discover_tests(${name} TEST_PREFIX "${name}: " PROPERTIES LABELS unit TIMEOUT 60)
+endfunction()
