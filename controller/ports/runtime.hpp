@@ -1,0 +1,65 @@
+// How an application's two colors are run: the one interface between a deploy and what runs it.
+//
+// Adapters: controller/compose (containers, through Docker's Engine API and `docker compose`) and
+// controller/process (programs on this host). Every call names its color, is idempotent, and may
+// be repeated after a crash; `observe` asks the world and not memory. Blocking calls end by their
+// deadline. One thread at a time.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/ports/regions.hpp"
+#include "controller/ports/result.hpp"
+
+namespace bluegreen {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+// An image that is here, under the name that will run it for ever: by digest where there is one.
+struct PinnedImage {
+  std::string requested;  // as the user gave it
+  std::string pinned;     // repo@sha256:..., or the same word in the process runtime
+};
+
+enum class Health : std::uint8_t { kStarting, kHealthy, kUnhealthy };
+
+// One running instance of a color.
+struct Instance {
+  std::string id;          // container id, or process id with its start time
+  std::uint64_t identity;  // for shm::Endpoint: another one for each start
+  std::string image;       // what it was started from
+  Health health = Health::kStarting;
+};
+
+using Progress = std::function<void(const std::string&)>;
+
+class Runtime {
+ public:
+  virtual ~Runtime() = default;
+
+  // Everything that can be checked before anything is changed (kPreflight).
+  virtual Result<void> preflight(Color idle) = 0;
+  // Has the image here and pins it (kPull).
+  virtual Result<PinnedImage> pull(const std::string& image, const Progress& progress) = 0;
+  // Starts `color` from the image, replacing what ran there before (kNotHealthy).
+  virtual Result<void> start(Color color, const PinnedImage& image) = 0;
+  // Returns when every instance of the color is healthy; fails at once when one dies (kNotHealthy,
+  // with its last health output and its log's tail).
+  virtual Result<void> wait_healthy(Color color, Deadline deadline) = 0;
+  // What runs now; empty when nothing does.
+  virtual Result<std::vector<Instance>> observe(Color color) = 0;
+  // Where NGINX reaches the color, in the order of observe.
+  virtual Result<std::vector<shm::Endpoint>> endpoints(Color color) = 0;
+  // SIGTERM, then SIGKILL after the configured grace; keeps what is needed to start it again.
+  virtual Result<void> stop(Color color) = 0;
+  // Stops and leaves nothing behind; restores what `start` changed in files.
+  virtual Result<void> remove(Color color) = 0;
+  virtual std::string log_tail(Color color, std::size_t lines) = 0;
+};
+
+}  // namespace bluegreen
