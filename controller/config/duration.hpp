@@ -1,0 +1,14 @@
+// Durations as people write them in the configuration and on the command line: a whole number and
+// one unit, "500ms", "30s", "10m", "2h". Pure.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+namespace bluegreen {
+
+// Empty for anything else, and for more than 365 days.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+}  // namespace bluegreen
