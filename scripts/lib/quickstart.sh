@@ -10,7 +10,10 @@ export BGCTL_RUN_DIR=$state/run
 
 bgctl() { "$bin/bgctl" --config "$state/bgctl.json" "$@"; }
 
-image() { echo "$1"; } # the name that v1 is deployed by; the Docker half has its own
+# The Docker half has its own:
+load_host=127.0.0.1 # where the clients of the load go
+load_port=$port
+image() { echo "$1"; }
 
 # fill TEMPLATE: its @WORDS@ replaced.
 fill() {
@@ -45,10 +48,10 @@ JSON
 # deploy_under_load IMAGE: the deploy's verdict, then what the clients saw of it.
 deploy_under_load() {
   local loadgen begin end
-  "$bin/loadgen" --host 127.0.0.1 --port "$port" --clients 16 --method POST --body 512 --seconds 600 \
+  "$bin/loadgen" --host "$load_host" --port "$load_port" --clients 16 --method POST --body 512 --seconds 600 \
     --record "$state/load.csv" >"$state/load.json" &
   loadgen=$!
-  until (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  until (: <"/dev/tcp/$load_host/$load_port") 2>/dev/null; do :; done
   begin=$(monotonic_ns)
   local code=0
   bgctl deploy "$1" --json >"$state/verdict.json" || code=$?
