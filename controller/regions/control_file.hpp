@@ -23,6 +23,7 @@ enum class ControlAccess { kRead, kChange };
 struct ControlState {
   shm::OpenResult result = shm::OpenResult::kOk;
   std::string error;
+  std::string hint;
 };
 
 class ControlFile : public ControlPort {
@@ -40,6 +41,8 @@ class ControlFile : public ControlPort {
   std::uint64_t id() const { return region().header.id; }
   const std::string& path() const { return path_; }
   std::vector<std::string> apps() const;
+  // One sentence for each application's record that is damaged, with what was expected and found.
+  std::vector<std::string> damage() const;
 
   // Adds an application, durable; false when it is there already, which is left as it is.
   Result<bool> add_app(const std::string& app);

@@ -1,0 +1,67 @@
+// The table of commands, see command.hpp: order, arguments, options and help stand here and
+// nowhere else.
+#include <array>
+
+#include "controller/commands/command.hpp"
+
+namespace bluegreen {
+namespace {
+
+constexpr ArgumentSpec kColorArgument[] = {{"COLOR", "blue or green"}};
+
+constexpr OptionSpec kSwitchOptions[] = {
+    {"--force", "", "switch to a color even if nothing is known to serve it"}};
+
+constexpr OptionSpec kDrainOptions[] = {
+    {"--timeout", "DURATION", "give up after this time (default 30s)"}};
+
+#ifdef BGCTL_HAS_DEPLOY
+constexpr ArgumentSpec kDeployArguments[] = {
+    {"IMAGE", "what to deploy: repo:tag or repo@sha256:..., or the process runtime's word"}};
+constexpr OptionSpec kDeployOptions[] = {
+    {"--id", "ID", "name of this deploy (default: the SSM command id, or a new one)"}};
+constexpr ArgumentSpec kRunDeployArguments[] = {{"ID", "the deploy to run"}};
+#endif
+
+constexpr CommandSpec kCommands[] = {
+    {"init", {}, {}, "make the control file, or add an application to it", init_command},
+    {"status", {}, {}, "show what serves now", status_command},
+#ifdef BGCTL_HAS_DEPLOY
+    {"deploy", kDeployArguments, kDeployOptions, "put IMAGE on the idle color and switch to it",
+     deploy_command},
+#endif
+#ifdef BGCTL_HAS_ROLLBACK
+    {"rollback", {}, {}, "go back to the previous release", rollback_command},
+#endif
+    {"switch", kColorArgument, kSwitchOptions, "make COLOR serve, at once", switch_command},
+    {"drain", kColorArgument, kDrainOptions,
+     "close the idle COLOR and wait until its requests have ended", drain_command},
+#ifdef BGCTL_HAS_HISTORY
+    {"history", {}, {}, "list the deploys of this host", history_command},
+#endif
+    {"doctor", {}, {}, "check this host and say what to do", doctor_command},
+    {"version", {}, {}, "print version and ABI", version_command},
+#ifdef BGCTL_HAS_DEPLOY
+    {"run-deploy", kRunDeployArguments, {}, "run a deploy, detached", run_deploy_command, true},
+#endif
+};
+
+constexpr OptionSpec kGlobalOptions[] = {
+    {"--config", "FILE", "configuration (default /etc/bluegreen/bgctl.json, or BGCTL_CONFIG)"},
+    {"--control", "FILE", "control file, instead of the configuration's"},
+    {"--telemetry", "FILE", "telemetry file, instead of the configuration's"},
+    {"--app", "NAME", "application, where there are several"},
+    {"--json", "", "result as JSON on stdout, progress as NDJSON on stderr"},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> command_table() {
+  return kCommands;
+}
+
+std::span<const OptionSpec> global_options() {
+  return kGlobalOptions;
+}
+
+}  // namespace bluegreen

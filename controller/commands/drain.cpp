@@ -1,0 +1,6 @@
+#include "controller/commands/command.hpp"
+namespace bluegreen {
+int drain_command(CommandContext& context) {
+  return context.fail({ExitCode::kUsage, "building"});
+}
+}  // namespace bluegreen
