@@ -60,6 +60,15 @@ class Runtime {
   // Stops and leaves nothing behind; restores what `start` changed in files.
   virtual Result<void> remove(Color color) = 0;
   virtual std::string log_tail(Color color, std::size_t lines) = 0;
+
+  // After the verdict of a deploy that went well: what the last `start` changed is final from here
+  // on (`remove` no longer restores what was before it), and images of the same repository go that
+  // are neither in `keep` (pinned names, from the history) nor used by either color. Housekeeping:
+  // a failure is worth a line in the trace, not an exit code.
+  virtual Result<void> prune(const std::vector<std::string>& keep) {
+    static_cast<void>(keep);
+    return {};
+  }
 };
 
 }  // namespace bluegreen

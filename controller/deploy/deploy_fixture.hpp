@@ -1,0 +1,52 @@
+// What the unit tests of this folder share: a configuration, and a deploy over the fake world.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "controller/deploy/driver.hpp"
+#include "controller/deploy/recover.hpp"
+#include "controller/ports/fake_world.hpp"
+
+namespace bluegreen {
+
+inline AppConfig quick_config() {
+  AppConfig config;
+  config.name = "app";
+  config.keep_old = std::chrono::milliseconds(0);
+  return config;
+}
+
+struct Ended {
+  Verdict verdict;
+  std::optional<Leftover> leftover;
+};
+
+inline Ended run_plan(FakeWorld& world, const AppConfig& config, Plan plan) {
+  auto trace = world.open("app", plan.id);
+  World parts{world, world, world, world, **trace, world, 7};
+  Deploy deploy{parts, config, std::move(plan), {}, {}, {}, {}};
+  Ended ended;
+  ended.verdict = Driver(deploy).run();
+  ended.leftover = deploy.leftover;
+  return ended;
+}
+
+inline Ended deploy_image(FakeWorld& world, const std::string& image,
+                          const AppConfig& config = quick_config(), const std::string& id = "d1") {
+  return run_plan(world, config, *plan_deploy(world, "app", id, image));
+}
+
+inline Result<std::vector<Verdict>> recover_all(FakeWorld& world,
+                                                const AppConfig& config = quick_config(),
+                                                const std::string& own = {}) {
+  RecoveryWorld parts{world, world, world, world, world, world, 7};
+  return recover(parts, config, own);
+}
+
+inline std::size_t position(const std::vector<std::string>& log, const std::string& entry) {
+  return static_cast<std::size_t>(std::find(log.begin(), log.end(), entry) - log.begin());
+}
+
+}  // namespace bluegreen

@@ -1,0 +1,262 @@
+// See driver.hpp.
+#include "controller/deploy/driver.hpp"
+
+#include <algorithm>
+
+#include "controller/deploy/headline.hpp"
+
+namespace bluegreen {
+
+namespace {
+
+constexpr std::size_t kTailLines = 20;
+constexpr std::size_t kKeptLines = 1000;
+
+std::chrono::milliseconds since(Clock& clock, Deadline start) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(clock.now() - start);
+}
+
+const char* status_of(StepState state) {
+  switch (state) {
+    case StepState::kFailed:
+      return "failed";
+    case StepState::kSkipped:
+      return "skipped";
+    case StepState::kUndone:
+      return "undone";
+    case StepState::kStarted:
+    case StepState::kProgress:
+    case StepState::kDone:
+      break;
+  }
+  return "done";
+}
+
+}  // namespace
+
+Verdict Driver::run() {
+  auto begun = deploy_.world.trace.append({RecordKind::kBegin, "", facts_of(deploy_.plan)});
+  if (!begun) {
+    return go_back(
+        {&table_.front(), {ExitCode::kPreflight, begun.error().what, begun.error().hint, {}}});
+  }
+  return go(0);
+}
+
+Verdict Driver::finish(const std::vector<std::string>& begun) {
+  record_begun(begun);
+  for (std::size_t i = 0; i < table_.size(); ++i) {
+    if (table_[i].name == kFlip) {
+      return go(i + 1);
+    }
+  }
+  return go(table_.size());
+}
+
+Verdict Driver::unwind(const std::vector<std::string>& begun, const Error& cause, bool try_again) {
+  try_again_ = try_again;
+  record_begun(begun);
+  return go_back({nullptr, cause});
+}
+
+void Driver::record_begun(const std::vector<std::string>& begun) {
+  for (const StepRow& row : table_) {
+    if (std::find(begun.begin(), begun.end(), row.name) != begun.end()) {
+      begun_.push_back(&row);
+    }
+  }
+}
+
+Verdict Driver::go(std::size_t from) {
+  for (std::size_t i = from; i < table_.size(); ++i) {
+    Failure failure;
+    if (!take(table_[i], failure)) {
+      return go_back(failure);
+    }
+  }
+  Verdict verdict;
+  verdict.code = deploy_.doubts.empty() ? ExitCode::kDone : ExitCode::kDrainForced;
+  for (const std::string& doubt : deploy_.doubts) {
+    verdict.reason += (verdict.reason.empty() ? "" : "; ") + doubt;
+  }
+  describe_serving(verdict);
+  verdict.headline = headline_done(deploy_, verdict);
+  write_down(deploy_.world.trace, verdict, true);
+  return verdict;
+}
+
+bool Driver::take(const StepRow& row, Failure& failure) {
+  if (row.on_failure == OnFailure::kUndo && deploy_.world.clock.stop_requested()) {
+    failure = {&row, {ExitCode::kAborted, "stopped on request", {}, {}}};
+    return false;
+  }
+  if (!row.step->applies(deploy_)) {
+    emit(row, StepState::kSkipped, "");
+    return true;
+  }
+  auto acted = act(row);
+  if (acted) {
+    return true;
+  }
+  const bool aborted = acted.error().code == ExitCode::kAborted;
+  if (row.on_failure == OnFailure::kKeepGoing && !aborted) {
+    deploy_.doubts.push_back(std::string(row.name) + ": " + acted.error().what);
+    return true;
+  }
+  failure = {&row, acted.error()};
+  failure.error.code = aborted ? ExitCode::kAborted : row.code;
+  return false;
+}
+
+Result<void> Driver::act(const StepRow& row) {
+  Clock& clock = deploy_.world.clock;
+  const std::string name(row.name);
+  auto intent = deploy_.world.trace.append({RecordKind::kIntent, name, {}});
+  if (!intent) {
+    emit(row, StepState::kFailed, intent.error().what);
+    return intent;
+  }
+  if (std::find(begun_.begin(), begun_.end(), &row) == begun_.end()) {
+    begun_.push_back(&row);
+  }
+  emit(row, StepState::kStarted, row.step->plan(deploy_));
+  const Deadline start = clock.now();
+  deploy_.deadline = start + row.limit(deploy_.config);
+  auto ran = row.step->run(deploy_);
+  if (!ran) {
+    emit(row, StepState::kFailed, ran.error().what, since(clock, start));
+    // Not needed to recover: the missing kDone says it already.
+    (void)deploy_.world.trace.append({RecordKind::kFailed, name, {{"why", ran.error().what}}});
+    return ran;
+  }
+  emit(row, StepState::kDone, row.step->plan(deploy_), since(clock, start));
+  // A record that is lost here costs a recovery that does the step again; the next intent will
+  // fail too and stop the deploy.
+  (void)deploy_.world.trace.append({RecordKind::kDone, name, deploy_.facts});
+  return {};
+}
+
+// Whether the flip is in the world, so that taking back means moving traffic. When the region
+// cannot be read it has to be assumed.
+bool Driver::flip_counts() {
+  for (const StepRow* row : begun_) {
+    if (row->name == kFlip) {
+      auto seen = row->step->observe(deploy_);
+      return !seen || *seen == Presence::kPresent;
+    }
+  }
+  return false;
+}
+
+Verdict Driver::go_back(const Failure& failure) {
+  Verdict verdict;
+  const bool flipped = flip_counts();
+  verdict.reason = failure.error.what;
+  verdict.hint = failure.error.hint;
+  verdict.tail = failure.error.tail;
+  verdict.code = failure.error.code;
+  if (flipped && verdict.code != ExitCode::kAborted) {
+    verdict.code = ExitCode::kRolledBack;
+  }
+  const auto started = std::find_if(begun_.begin(), begun_.end(),
+                                    [](const StepRow* row) { return row->name == kStart; });
+  if (started != begun_.end()) {
+    keep_container_log();
+    if (verdict.tail.empty() && failure.error.code != ExitCode::kAborted) {
+      verdict.tail = deploy_.world.runtime.log_tail(deploy_.plan.idle, kTailLines);
+    }
+  }
+  std::string trouble;
+  if (!undo_all(trouble)) {
+    verdict.code = ExitCode::kRollbackFailed;
+  } else if (!trouble.empty()) {
+    verdict.code = ExitCode::kInterrupted;  // the next deploy or `recover` finishes it
+  }
+  if (!trouble.empty()) {
+    verdict.reason += "; " + trouble;
+  }
+  describe_serving(verdict);
+  verdict.headline = headline_failed(
+      deploy_, verdict, failure.row == nullptr ? std::string() : std::string(failure.row->name),
+      flipped);
+  const bool whole = trouble.empty();
+  if (!whole || !try_again_) {
+    write_down(deploy_.world.trace, verdict, whole);
+  }
+  return verdict;
+}
+
+bool Driver::undo_all(std::string& trouble) {
+  for (auto it = begun_.rbegin(); it != begun_.rend(); ++it) {
+    const StepRow& row = **it;
+    auto undone = undo(row);
+    if (undone) {
+      continue;
+    }
+    const std::string what = std::string(row.name) + " could not be undone: " + undone.error().what;
+    trouble += (trouble.empty() ? "" : "; ") + what;
+    if (row.name == kFlip) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Result<void> Driver::undo(const StepRow& row) {
+  Clock& clock = deploy_.world.clock;
+  const std::string name(row.name);
+  // A trace that cannot be written must not keep the old color from being put back.
+  (void)deploy_.world.trace.append({RecordKind::kUndo, name, {}});
+  const Deadline start = clock.now();
+  deploy_.deadline = start + row.limit(deploy_.config);
+  auto undone = row.step->undo(deploy_);
+  if (!undone) {
+    emit(row, StepState::kFailed, "undo: " + undone.error().what, since(clock, start));
+    return undone;
+  }
+  (void)deploy_.world.trace.append({RecordKind::kUndone, name, {}});
+  for (StepTime& time : times_) {
+    if (time.name == name && time.status == "done") {
+      time.status = status_of(StepState::kUndone);
+    }
+  }
+  const std::chrono::milliseconds took = since(clock, start);
+  if (row.name == kStart || row.name == kFlip) {
+    deploy_.world.events.emit({deploy_.world.clock.wall(), name, StepState::kUndone, "", took});
+  }
+  return {};
+}
+
+void Driver::keep_container_log() {
+  const std::string log = deploy_.world.runtime.log_tail(deploy_.plan.idle, kKeptLines);
+  if (!log.empty()) {
+    deploy_.world.trace.keep_log(text(deploy_.plan.idle) + ".log", log);
+  }
+}
+
+void Driver::emit(const StepRow& row, StepState state, const std::string& text,
+                  std::chrono::milliseconds took) {
+  const std::string name(row.name);
+  deploy_.world.events.emit({deploy_.world.clock.wall(), name, state, text, took});
+  if (state != StepState::kStarted) {
+    times_.push_back({name, took, status_of(state)});
+  }
+}
+
+void Driver::describe_serving(Verdict& verdict) {
+  const Plan& plan = deploy_.plan;
+  verdict.command = plan.command;
+  verdict.id = plan.id;
+  verdict.app = plan.app;
+  verdict.image = deploy_.pinned().pinned;
+  verdict.previous = plan.active_before.release;
+  verdict.trace = deploy_.world.trace.folder();
+  verdict.steps = times_;
+  auto now = deploy_.world.control.read(plan.app);
+  if (now) {
+    verdict.active = text(now->route.active);
+    verdict.release = labels_of(now->tables[shm::index_of(now->route.active)]).release;
+  }
+}
+
+}  // namespace bluegreen

@@ -1,0 +1,64 @@
+// The deploy's state machine. For each row of the step table:
+//
+//   write the intent down, durable -> run -> write down that it is done
+//
+// On a failure (or a stop on request) every step that was begun is undone in reverse order, with
+// the same write-ahead; undoing the flip comes first then and puts the old color back. When the
+// flip cannot be undone nothing else is touched (kRollbackFailed). Failures after the soak do not
+// move traffic any more: the deploy goes on and ends with 80 and the reason.
+//
+// Ends by writing the verdict: into the journal, then verdict.json. Runs in the detached deploy
+// process under the application's lock; one object a deploy.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "controller/deploy/step_table.hpp"
+
+namespace bluegreen {
+
+class Driver {
+ public:
+  explicit Driver(Deploy& deploy, std::span<const StepRow> table = step_table())
+      : deploy_(deploy), table_(table) {}
+
+  Verdict run();
+
+  // For recovery, with what the journal says was begun. Forward: the flip is done, the rows after
+  // it are run. Otherwise everything begun is undone, and the verdict is `cause` and its code; it
+  // is not written when the same deploy is about to be tried again.
+  Verdict finish(const std::vector<std::string>& begun);
+  Verdict unwind(const std::vector<std::string>& begun, const Error& cause, bool try_again);
+
+ private:
+  struct Failure {
+    const StepRow* row = nullptr;
+    Error error;
+  };
+
+  Verdict go(std::size_t from);
+  // False when the deploy has to be unwound; `failure` says why.
+  bool take(const StepRow& row, Failure& failure);
+  Result<void> act(const StepRow& row);
+  Verdict go_back(const Failure& failure);
+  // False when the flip could not be undone.
+  bool undo_all(std::string& trouble);
+  Result<void> undo(const StepRow& row);
+  void keep_container_log();
+  bool flip_counts();
+
+  void describe_serving(Verdict& verdict);
+  void emit(const StepRow& row, StepState state, const std::string& text,
+            std::chrono::milliseconds took = {});
+  void record_begun(const std::vector<std::string>& begun);
+
+  Deploy& deploy_;
+  std::span<const StepRow> table_;
+  std::vector<const StepRow*> begun_;
+  std::vector<StepTime> times_;
+  bool try_again_ = false;
+};
+
+}  // namespace bluegreen

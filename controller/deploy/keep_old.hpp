@@ -1,0 +1,19 @@
+// The end of keep_old: the old color, which was left up for a rollback at once, is stopped when
+// nobody has changed the application since. Called by the detached deploy process after its
+// verdict, under the application's lock taken anew.
+#pragma once
+
+#include "controller/deploy/step.hpp"
+
+namespace bluegreen {
+
+enum class LeftoverEnd : std::uint8_t {
+  kStopped,
+  kChanged,     // somebody has deployed, switched or restarted it: it is not ours any more
+  kNotDrained,  // requests are still on it and may not be cut: ask again later
+};
+
+Result<LeftoverEnd> stop_leftover(ControlPort& control, TelemetryPort& telemetry, Runtime& runtime,
+                                  std::uint64_t control_id, const Leftover& left);
+
+}  // namespace bluegreen

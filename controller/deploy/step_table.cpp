@@ -1,0 +1,74 @@
+// See step_table.hpp.
+#include "controller/deploy/step_table.hpp"
+
+#include "controller/deploy/steps/after_flip.hpp"
+#include "controller/deploy/steps/before_flip.hpp"
+#include "controller/deploy/steps/flip.hpp"
+
+namespace bluegreen {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Milliseconds = std::chrono::milliseconds;
+
+Milliseconds quick(const AppConfig&) {
+  return 10s;
+}
+Milliseconds minutes(const AppConfig&) {
+  return 5min;
+}
+Milliseconds download(const AppConfig&) {
+  return 30min;
+}
+Milliseconds healthy_within(const AppConfig& app) {
+  return app.healthy_within;
+}
+Milliseconds soak(const AppConfig& app) {
+  return app.soak;
+}
+Milliseconds drain(const AppConfig& app) {
+  return app.drain_timeout;
+}
+
+const IdentifyStep kIdentifyStep;
+const PreflightStep kPreflightStep;
+const PullStep kPullStep;
+const ClearStep kClearStep;
+const StartStep kStartStep;
+const HealthyStep kHealthyStep;
+const PublishStep kPublishStep;
+const FlipStep kFlipStep;
+const SoakStep kSoakStep;
+const DrainStep kDrainStep;
+const StopStep kStopStep;
+const FinishStep kFinishStep;
+
+// clang-format off
+const StepRow kTable[] = {
+  // name        step             exit code                limit           on failure
+  {"identify",  &kIdentifyStep,  ExitCode::kUsage,        quick,          OnFailure::kUndo},
+  {"preflight", &kPreflightStep, ExitCode::kPreflight,    quick,          OnFailure::kUndo},
+  {"pull",      &kPullStep,      ExitCode::kPull,         download,       OnFailure::kUndo},
+  // migrate (kMigration) belongs here: the image is here, nothing has moved.
+  {"clear",     &kClearStep,     ExitCode::kNotHealthy,   drain,          OnFailure::kUndo},
+  {kStart,      &kStartStep,     ExitCode::kNotHealthy,   minutes,        OnFailure::kUndo},
+  {"healthy",   &kHealthyStep,   ExitCode::kNotHealthy,   healthy_within, OnFailure::kUndo},
+  {"publish",   &kPublishStep,   ExitCode::kUsage,        quick,          OnFailure::kUndo},
+  // probed by NGINX (kNotHealthy), smoke through the preview route (kGate), the manual gate and
+  // canary weights (kGate) belong here: NGINX knows the new color, no user sees it.
+  {kFlip,       &kFlipStep,      ExitCode::kUsage,        quick,          OnFailure::kUndo},
+  {"soak",      &kSoakStep,      ExitCode::kRolledBack,   soak,           OnFailure::kUndo},
+  {"drain",     &kDrainStep,     ExitCode::kDrainForced,  drain,          OnFailure::kKeepGoing},
+  {"stop",      &kStopStep,      ExitCode::kDrainForced,  minutes,        OnFailure::kKeepGoing},
+  {"finish",    &kFinishStep,    ExitCode::kDrainForced,  minutes,        OnFailure::kKeepGoing},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const StepRow> step_table() {
+  return kTable;
+}
+
+}  // namespace bluegreen

@@ -1,0 +1,21 @@
+// What several steps do with a color. Errors are those of the ports.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "controller/deploy/plan.hpp"
+#include "controller/ports/regions.hpp"
+
+namespace bluegreen {
+
+// No endpoint of the color counts any more and no request may start on it; its table keeps these
+// labels, so that a rollback knows what was there. Refused (kUsage) for the active color.
+Result<void> withdraw_endpoints(ControlPort& control, const std::string& app, Color color,
+                                const Labels& labels);
+
+// The endpoints' identities as one word, for the journal: they tell a start from the next one.
+std::string identities_of(const std::vector<shm::Endpoint>& endpoints);
+std::string identities_of(const std::vector<Instance>& instances);
+
+}  // namespace bluegreen
