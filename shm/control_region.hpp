@@ -187,9 +187,13 @@ inline ReadResult read_app(const ControlRegion& region, std::uint32_t index,
   return ReadResult::kMoving;
 }
 
-// Writer's step 2, under the writer's lock: everything that the route names is in place.
-inline void store_route(AppRecord& app, const Route& route, std::uint64_t region_id,
+// Writer's step 2, under the writer's lock: everything that the route names is in place. False,
+// and nothing is stored, when the route is not one (route_is_sound).
+inline bool store_route(AppRecord& app, const Route& route, std::uint64_t region_id,
                         std::uint32_t index, std::uint64_t generation) noexcept {
+  if (!route_is_sound(route)) {
+    return false;
+  }
   // Relaxed pairs with read_app's relaxed load of the generation, see full_generation.
   app.generation.store(generation, std::memory_order_relaxed);
   Route numbered = route;
@@ -199,6 +203,7 @@ inline void store_route(AppRecord& app, const Route& route, std::uint64_t region
   app.word.store(pack_route(numbered, region_id, index), std::memory_order_seq_cst);
   // Keeps a later store_table behind this word; pairs with read_app's acquire fence.
   std::atomic_thread_fence(std::memory_order_seq_cst);
+  return true;
 }
 
 // A table that nobody has published: `bluegreen_server` lines count instead.

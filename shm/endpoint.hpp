@@ -140,7 +140,7 @@ inline bool parse_endpoint(std::string_view text, Endpoint& out) noexcept {
     host = host.substr(1, host.size() - 2);
   }
   char buffer[INET6_ADDRSTRLEN + 1] = {};
-  if (host.size() >= sizeof(buffer)) {
+  if (host.size() >= sizeof(buffer) || host.find('\0') != std::string_view::npos) {
     return false;
   }
   std::memcpy(buffer, host.data(), host.size());

@@ -89,6 +89,7 @@ struct OpenError {
   int error = 0;
   std::uint64_t expected = 0;
   std::uint64_t found = 0;
+  const char* field = "";  // kBadSize: which of the header's fields
 };
 
 // One line without the file's name, for the log of either side. Returns `out`.
@@ -96,7 +97,6 @@ inline const char* describe(const OpenError& e, const RegionKind& kind, char* ou
                             std::size_t size) noexcept {
   const auto expected = static_cast<unsigned long long>(e.expected);
   const auto found = static_cast<unsigned long long>(e.found);
-  char text[64] = {};
   switch (e.result) {
     case OpenResult::kOk:
       std::snprintf(out, size, "ok");
@@ -106,7 +106,7 @@ inline const char* describe(const OpenError& e, const RegionKind& kind, char* ou
       break;
     case OpenResult::kNoAccess:
     case OpenResult::kIoError:
-      std::snprintf(out, size, "%s", ::strerror_r(e.error, text, sizeof(text)));
+      std::snprintf(out, size, "%s", std::strerror(e.error));
       break;
     case OpenResult::kNotRegular:
       std::snprintf(out, size, "not a regular file");
@@ -126,7 +126,7 @@ inline const char* describe(const OpenError& e, const RegionKind& kind, char* ou
                     found);
       break;
     case OpenResult::kBadSize:
-      std::snprintf(out, size, "wrong layout: expected a size of %llu, found %llu", expected,
+      std::snprintf(out, size, "wrong layout: expected %s %llu, found %llu", e.field, expected,
                     found);
       break;
   }
@@ -247,10 +247,24 @@ inline OpenError validate_header(const RegionHeader& header, std::uint64_t file_
   if (header.crc != header_crc(header)) {
     return fail(OpenResult::kBadChecksum, header_crc(header), header.crc);
   }
-  if (header.file_size != kind.file_size || header.header_size != kHeaderArea ||
-      header.stride != kind.stride || header.apps != kMaxApps || header.entries != kind.entries ||
-      header.id == 0) {
-    return fail(OpenResult::kBadSize, kind.file_size, header.file_size);
+  struct {
+    const char* field;
+    std::uint64_t expected;
+    std::uint64_t found;
+  } const sizes[] = {{"header size", kHeaderArea, header.header_size},
+                     {"file size", kind.file_size, header.file_size},
+                     {"applications", kMaxApps, header.apps},
+                     {"stride", kind.stride, header.stride},
+                     {"entries", kind.entries, header.entries}};
+  for (const auto& size : sizes) {
+    if (size.expected != size.found) {
+      error.field = size.field;
+      return fail(OpenResult::kBadSize, size.expected, size.found);
+    }
+  }
+  if (header.id == 0) {
+    error.field = "an id other than";
+    return fail(OpenResult::kBadSize, 0, 0);
   }
   if (file_size < kind.file_size) {
     return fail(OpenResult::kTooShort, kind.file_size, file_size);
@@ -267,8 +281,9 @@ inline OpenError open_region(const char* path, int flags, const RegionKind& kind
   if (!fd) {
     error.error = errno;
     error.result = errno == ENOENT || errno == ENOTDIR ? OpenResult::kAbsent
-                   : errno == ELOOP || errno == EISDIR ? OpenResult::kNotRegular
-                                                       : OpenResult::kNoAccess;
+                   : errno == ELOOP || errno == EISDIR || errno == ENXIO
+                       ? OpenResult::kNotRegular  // a link, a folder, a socket
+                       : OpenResult::kNoAccess;
     return error;
   }
   struct stat status {};
@@ -307,6 +322,25 @@ struct RegionOwner {
   gid_t gid = static_cast<gid_t>(-1);
   mode_t mode = 0644;
 };
+
+// Gives the open temporary file its final name. By its descriptor: a process with the same id in
+// another container may have removed our name and be filling a file of its own under it.
+inline int link_region_file(int fd, const char* temporary, const char* path) noexcept {
+  char self[40];
+  std::snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+  if (::linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0) {
+    return 0;
+  }
+  const int error = errno;
+  struct stat status {};
+  if (error != ENOENT || ::fstat(fd, &status) != 0) {
+    return error;
+  }
+  if (status.st_nlink == 0) {
+    return EBUSY;  // that other process is at work
+  }
+  return ::link(temporary, path) == 0 ? 0 : errno;  // no /proc here
+}
 
 // Puts `size` bytes under `path`, whole or not at all. 0, EEXIST when something is there already
 // (it is left alone), or another errno. Nothing of a failed try stays behind.
@@ -347,8 +381,8 @@ inline int create_region_file(const char* path, const void* image, std::size_t s
                      ::fchmod(fd.get(), owner.mode) != 0 || ::fsync(fd.get()) != 0)) {
     error = errno;
   }
-  if (error == 0 && ::link(temporary, path) != 0) {
-    error = errno;
+  if (error == 0) {
+    error = link_region_file(fd.get(), temporary, path);
   }
   ::unlink(temporary);
   if (error == 0) {

@@ -63,8 +63,19 @@ constexpr std::uint64_t route_check(std::uint64_t payload, std::uint64_t region_
   return check == 0 ? 1 : check;
 }
 
+// Conditions 2 to 4 above: what the writer must not ask for.
+constexpr bool route_is_sound(const Route& route) noexcept {
+  return route.weight <= kMaxWeight && (route.flags & ~kKnownFlags) == 0 &&
+         !route.closed(route.active);
+}
+
+// The word of a route, 0 (which is invalid) for one that is not sound: a weight that is too big
+// would else run over into the flags.
 constexpr std::uint64_t pack_route(const Route& route, std::uint64_t region_id,
                                    std::uint32_t app_index) noexcept {
+  if (!route_is_sound(route)) {
+    return 0;
+  }
   const std::uint64_t payload =
       static_cast<std::uint64_t>(route.active) | (static_cast<std::uint64_t>(route.weight) << 1) |
       (static_cast<std::uint64_t>(route.flags) << 15) |
@@ -89,10 +100,8 @@ constexpr Route unpack_route(std::uint64_t word) noexcept {
 constexpr bool route_is_valid(std::uint64_t word, std::uint64_t region_id,
                               std::uint32_t app_index) noexcept {
   constexpr std::uint64_t kPayload = (std::uint64_t{1} << 45) - 1;
-  const Route route = unpack_route(word);
   return (word >> 45) == route_check(word & kPayload, region_id, app_index) &&
-         route.weight <= kMaxWeight && (route.flags & ~kKnownFlags) == 0 &&
-         !route.closed(route.active);
+         route_is_sound(unpack_route(word));
 }
 
 // The full generation stands beside the word and is stored just before it, so a reader may see
