@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pwd.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,7 +18,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <optional>
+#include <functional>
+#include <utility>
+
+#include "controller/host/fd.hpp"
 
 extern char** environ;
 
@@ -31,6 +35,19 @@ using std::chrono::steady_clock;
 // How long output may still come once the program has ended: a grandchild that inherited the pipe
 // would otherwise keep us for ever.
 constexpr milliseconds kOutputAfterExit{500};
+
+// Whose account this is, for a process without HOME.
+std::string home_folder() {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getuid() != 0 &&
+      ::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
+      found != nullptr) {
+    return entry.pw_dir;
+  }
+  return "/root";
+}
 
 // The attributes and file actions of one posix_spawn, freed however it ends.
 class SpawnPlan {
@@ -95,17 +112,9 @@ class Tail {
  public:
   Tail(asio::io_context& io, int fd, std::size_t limit) : stream_(io, fd), limit_(limit) {}
 
-  void start() {
-    stream_.async_read_some(asio::buffer(chunk_), [this](auto error, std::size_t size) {
-      if (error) {
-        return;
-      }
-      text_.append(chunk_.data(), size);
-      if (text_.size() > 2 * limit_) {
-        trim();
-      }
-      start();
-    });
+  void start(std::function<void()> at_end) {
+    at_end_ = std::move(at_end);
+    read();
   }
 
   void cancel() {
@@ -122,6 +131,20 @@ class Tail {
   }
 
  private:
+  void read() {
+    stream_.async_read_some(asio::buffer(chunk_), [this](auto error, std::size_t size) {
+      if (error) {
+        at_end_();
+        return;
+      }
+      text_.append(chunk_.data(), size);
+      if (text_.size() > 2 * limit_) {
+        trim();
+      }
+      read();
+    });
+  }
+
   void trim() {
     if (text_.size() > limit_) {
       text_.erase(0, text_.size() - limit_);
@@ -130,33 +153,30 @@ class Tail {
   }
 
   asio::posix::stream_descriptor stream_;
+  std::function<void()> at_end_;
   std::array<char, 16384> chunk_{};
   std::string text_;
   std::size_t limit_;
   bool cut_ = false;
 };
 
-// The life of one started program.
+// The life of one started program. Three things are open at first: it and its two pipes; when all
+// have ended the timer is cancelled and the loop runs out of work.
 class Child {
  public:
-  Child(asio::io_context& io, const ChildRequest& request, pid_t pid, int pidfd, int out, int err)
+  Child(asio::io_context& io, const ChildRequest& request, pid_t pid, Fd pidfd, Fd out, Fd err)
       : request_(request),
         pid_(pid),
-        death_(io, pidfd),
+        death_(io, pidfd.release()),
         timer_(io),
-        out_(io, out, request.stdout_limit),
-        err_(io, err, request.stderr_limit) {}
+        out_(io, out.release(), request.stdout_limit),
+        err_(io, err.release(), request.stderr_limit) {}
 
   void start() {
-    out_.start();
-    err_.start();
-    death_.async_wait(asio::posix::stream_descriptor::wait_read, [this](auto error) {
-      if (!error) {
-        on_exit();
-      }
-    });
-    timer_.expires_after(request_.timeout);
-    timer_.async_wait([this](auto error) { on_timer(error ? Phase::kNone : Phase::kTerminate); });
+    out_.start([this] { one_ended(); });
+    err_.start([this] { one_ended(); });
+    death_.async_wait(asio::posix::stream_descriptor::wait_read, [this](auto) { on_exit(); });
+    schedule(request_.timeout, Phase::kTerminate);
   }
 
   ChildExit take() {
@@ -166,12 +186,19 @@ class Child {
   }
 
  private:
-  enum class Phase { kNone, kTerminate, kKill, kCloseOutput };
+  enum class Phase { kTerminate, kKill, kCloseOutput };
+
+  void schedule(milliseconds delay, Phase phase) {
+    timer_.expires_after(delay);
+    timer_.async_wait([this, phase](auto error) {
+      if (!error) {
+        on_timer(phase);
+      }
+    });
+  }
 
   void on_timer(Phase phase) {
     switch (phase) {
-      case Phase::kNone:
-        return;
       case Phase::kTerminate:
         result_.timed_out = true;
         ::kill(-pid_, SIGTERM);
@@ -185,11 +212,6 @@ class Child {
         err_.cancel();
         return;
     }
-  }
-
-  void schedule(milliseconds delay, Phase phase) {
-    timer_.expires_after(delay);
-    timer_.async_wait([this, phase](auto error) { on_timer(error ? Phase::kNone : phase); });
   }
 
   void on_exit() {
@@ -206,11 +228,14 @@ class Child {
       result_.signal = WTERMSIG(status);
     }
     schedule(kOutputAfterExit, Phase::kCloseOutput);
-    io_finish();
+    one_ended();
   }
 
-  // When both pipes are at their end nothing but the timer is left; it must not hold the loop.
-  void io_finish() { closing_ = true; }
+  void one_ended() {
+    if (--open_ == 0) {
+      timer_.cancel();
+    }
+  }
 
   const ChildRequest& request_;
   pid_t pid_;
@@ -219,8 +244,107 @@ class Child {
   Tail out_;
   Tail err_;
   ChildExit result_;
-  bool closing_ = false;
+  int open_ = 3;
 };
 
+struct Pipe {
+  Fd read;
+  Fd write;
+};
+
+bool open_pipe(Pipe& pipe) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    return false;
+  }
+  pipe.read = Fd(ends[0]);
+  pipe.write = Fd(ends[1]);
+  return true;
+}
+
+tl::expected<ChildExit, std::string> run(const ChildRequest& request) {
+  const auto begin = steady_clock::now();
+  Pipe out;
+  Pipe err;
+  if (!open_pipe(out) || !open_pipe(err)) {
+    return tl::unexpected(fmt::format("pipe: {}", std::strerror(errno)));
+  }
+  asio::io_context io(1);
+  SpawnPlan plan;
+  plan.fill(request, out.write.get(), err.write.get());
+  pid_t pid = -1;
+  if (const int error = plan.spawn(request, pid); error != 0) {
+    return tl::unexpected(
+        fmt::format("cannot start {}: {}", request.argv[0], std::strerror(error)));
+  }
+  out.write.reset();
+  err.write.reset();
+  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) {
+    const int error = errno;
+    ::kill(-pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return tl::unexpected(fmt::format("pidfd_open: {}", std::strerror(error)));
+  }
+  Child child(io, request, pid, std::move(pidfd), std::move(out.read), std::move(err.read));
+  child.start();
+  io.run();
+  ChildExit result = child.take();
+  result.took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin);
+  return result;
+}
+
 }  // namespace
+
+tl::expected<ChildExit, std::string> run_child(const ChildRequest& request) {
+  if (request.argv.empty()) {
+    return tl::unexpected(std::string("no program was given"));
+  }
+  try {
+    return run(request);
+  } catch (const boost::system::system_error& error) {
+    return tl::unexpected(fmt::format("cannot watch {}: {}", request.argv[0], error.what()));
+  }
+}
+
+std::string describe(const ChildExit& exit) {
+  if (exit.timed_out) {
+    return fmt::format("did not end within {:.1f} s",
+                       std::chrono::duration<double>(exit.took).count());
+  }
+  if (exit.signal != 0) {
+    return fmt::format("was killed by signal {}", exit.signal);
+  }
+  return fmt::format("exited with {}", exit.code);
+}
+
+std::string_view value_in(const Environment& environment, std::string_view name) {
+  for (const std::string& entry : environment) {
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') {
+      return std::string_view(entry).substr(name.size() + 1);
+    }
+  }
+  return {};
+}
+
+Environment child_environment(const std::vector<std::string>& without) {
+  Environment environment;
+  for (char** entry = ::environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::string name(text.substr(0, text.find('=')));
+    if (std::find(without.begin(), without.end(), name) == without.end()) {
+      environment.emplace_back(text);
+    }
+  }
+  const auto set_when_empty = [&environment](std::string_view name, const std::string& value) {
+    if (value_in(environment, name).empty()) {
+      environment.push_back(fmt::format("{}={}", name, value));
+    }
+  };
+  set_when_empty("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  set_when_empty("HOME", home_folder());
+  set_when_empty("DOCKER_CONFIG", std::string(value_in(environment, "HOME")) + "/.docker");
+  return environment;
+}
+
 }  // namespace bluegreen
