@@ -1,0 +1,68 @@
+// Text into a buffer of known size, JSON escaping included. It never writes past the end, and goes
+// on counting there, so one pass without a buffer tells how large it has to be.
+// Any process, one thread. Fails by needed() > the size given.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace bluegreen::core {
+
+class BoundedWriter {
+ public:
+  BoundedWriter(char* buffer, std::size_t size) noexcept : buffer_(buffer), size_(size) {}
+
+  std::size_t needed() const noexcept { return used_; }
+  bool overflowed() const noexcept { return used_ > size_; }
+
+  void put(char c) noexcept {
+    if (used_ < size_) {
+      buffer_[used_] = c;
+    }
+    ++used_;
+  }
+  void text(std::string_view text) noexcept {
+    for (const char c : text) {
+      put(c);
+    }
+  }
+  void number(std::uint64_t value) noexcept {
+    char digits[20];
+    std::size_t count = 0;
+    do {
+      digits[count++] = static_cast<char>('0' + value % 10);
+      value /= 10;
+    } while (value != 0);
+    while (count != 0) {
+      put(digits[--count]);
+    }
+  }
+  // A JSON string. What is not ASCII comes from a file that anybody may have damaged and need not
+  // be UTF-8: it is shown as '?', so the document always parses.
+  void json(std::string_view value) noexcept {
+    put('"');
+    for (const char c : value) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (c == '"' || c == '\\') {
+        put('\\');
+        put(c);
+      } else if (byte < 0x20) {
+        static constexpr char kHex[] = "0123456789abcdef";
+        text("\\u00");
+        put(kHex[byte >> 4]);
+        put(kHex[byte & 15U]);
+      } else {
+        put(byte < 0x7F ? c : '?');
+      }
+    }
+    put('"');
+  }
+
+ private:
+  char* buffer_;
+  std::size_t size_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace bluegreen::core

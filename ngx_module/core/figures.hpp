@@ -1,0 +1,82 @@
+// Sums over the workers' slots, for the status document.
+//
+// Requests are summed over all slots, dead owners' too, so that they never go back. In flight
+// counts the slots of live owners only: a worker that was killed has taken its requests with it,
+// and only the kernel's lock tells who lives. `life` answers that for a slot (glue asks the kernel,
+// tests answer themselves); it is asked before the slot is read, see worker_slots.hpp.
+//
+// Any process, one thread; reads with relaxed order, believes no index (`app` is checked).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "shm/telemetry_region.hpp"
+#include "shm/worker_slots.hpp"
+
+namespace bluegreen::core {
+
+struct Figures {
+  std::uint64_t in_flight = 0;
+  std::uint64_t requests = 0;
+};
+
+struct AppFigures {
+  Figures color[2];
+};
+
+inline void add(Figures& sum, const shm::Counters& counters, bool live) noexcept {
+  // Relaxed in both pairs with the owner's relaxed stores: each figure counts alone, and nothing
+  // is decided by them here (drain has its own reader).
+  sum.requests += counters.requests.load(std::memory_order_relaxed);
+  if (live) {
+    sum.in_flight += counters.in_flight.load(std::memory_order_relaxed);
+  }
+}
+
+struct Workers {
+  std::uint32_t live = 0;
+  std::uint32_t attached = 0;  // of these, to the control region with the id asked for
+};
+
+// Which slots are live, asked once for a whole document.
+struct LiveSlots {
+  bool live[shm::kMaxSlots] = {};
+  Workers workers;
+};
+
+template <typename Life>
+LiveSlots live_slots(const shm::TelemetryRegion& region, std::uint64_t control_id,
+                     const Life& life) noexcept {
+  LiveSlots out;
+  for (std::uint32_t i = 0; i < shm::kMaxSlots; ++i) {
+    const shm::Slot& slot = region.slots[i];
+    // Acquire in both pairs with the owner's release stores in take_slot and attach.
+    if (slot.state.load(std::memory_order_acquire) == 0 || !life(i)) {
+      continue;
+    }
+    out.live[i] = true;
+    ++out.workers.live;
+    if (control_id != 0 && slot.attached_control.load(std::memory_order_acquire) == control_id) {
+      ++out.workers.attached;
+    }
+  }
+  return out;
+}
+
+inline AppFigures sum_slots(const shm::TelemetryRegion& region, std::uint32_t app,
+                            const LiveSlots& slots) noexcept {
+  AppFigures sum;
+  if (app >= shm::kMaxApps) {
+    return sum;
+  }
+  for (std::uint32_t i = 0; i < shm::kMaxSlots; ++i) {
+    for (const shm::Color color : shm::kColors) {
+      const std::size_t c = shm::index_of(color);
+      add(sum.color[c], region.slots[i].counters[app][c], slots.live[i]);
+    }
+  }
+  return sum;
+}
+
+}  // namespace bluegreen::core

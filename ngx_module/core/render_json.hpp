@@ -1,0 +1,52 @@
+// The status document, schema 1 (the contract's shape), from a model that glue fills.
+//
+// Called by the status handler, in a worker, twice: once to measure, once to write. Pure; it reads
+// nothing but the model, and cannot fail.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "ngx_module/core/bounded_writer.hpp"
+#include "shm/endpoint.hpp"
+#include "shm/route_word.hpp"
+
+namespace bluegreen::core {
+
+struct ColorStatus {
+  std::string_view release;
+  std::uint64_t in_flight = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t since_unix_ns = 0;  // publication; 0 for bluegreen_server lines
+  const shm::Endpoint* endpoints = nullptr;
+  std::uint32_t count = 0;
+};
+
+struct AppStatus {
+  std::string_view name;
+  std::string_view source;  // region, mirror, defaults, nothing
+  shm::Route route;
+  std::uint64_t generation = 0;
+  ColorStatus colors[2];
+};
+
+struct StatusHead {
+  std::string_view control_state;
+  std::string_view control_path;
+  std::string_view control_reason;  // empty when ok
+  std::string_view telemetry_state;
+  std::string_view telemetry_path;
+  bool inexact = false;
+  std::uint32_t live_workers = 0;
+  std::uint32_t attached_workers = 0;
+};
+
+void render_head(BoundedWriter& out, const StatusHead& head) noexcept;
+// `first`: no comma before it.
+void render_app(BoundedWriter& out, const AppStatus& app, bool first) noexcept;
+void render_tail(BoundedWriter& out) noexcept;
+// RFC 3339 in UTC, whole seconds.
+void render_time(BoundedWriter& out, std::uint64_t unix_ns) noexcept;
+
+}  // namespace bluegreen::core

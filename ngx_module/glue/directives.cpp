@@ -1,0 +1,283 @@
+// See directives.hpp.
+#include "ngx_module/glue/directives.hpp"
+
+#include <new>
+
+#include "ngx_module/glue/balancer.hpp"
+#include "ngx_module/glue/ngx_compat.hpp"
+#include "ngx_module/glue/status_handler.hpp"
+#include "ngx_module/glue/upstream.hpp"
+
+namespace bluegreen::glue {
+
+namespace {
+
+char* const kError = static_cast<char*>(NGX_CONF_ERROR);
+
+template <typename... Args>
+char* refuse(ngx_conf_t* cf, const char* format, Args... args) noexcept {
+  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, format, args...);
+  return kError;
+}
+
+MainConf& main_conf(ngx_conf_t* cf) noexcept {
+  return *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_bluegreen_module));
+}
+
+ngx_str_t* arguments(ngx_conf_t* cf) noexcept {
+  return static_cast<ngx_str_t*>(cf->args->elts);
+}
+
+// Directives that name a file: once, absolute or below the prefix.
+char* set_path(ngx_conf_t* cf, ngx_str_t& path) noexcept {
+  if (path.data != nullptr) {
+    return const_cast<char*>("is duplicate");
+  }
+  path = arguments(cf)[1];
+  if (path.len == 0) {
+    return refuse(cf, "\"%V\" needs the path of a file", &arguments(cf)[0]);
+  }
+  return ngx_conf_full_name(cf->cycle, &path, 0) == NGX_OK ? NGX_CONF_OK : kError;
+}
+
+App* find_or_add_app(ngx_conf_t* cf, MainConf& conf, const ngx_str_t& name) noexcept {
+  for (ngx_uint_t i = 0; i < conf.apps.nelts; ++i) {
+    if (conf.app_list()[i]->name == view(name)) {
+      return conf.app_list()[i];
+    }
+  }
+  void* const memory = ngx_pmemalign(cf->pool, sizeof(App), alignof(App));
+  auto** const entry = static_cast<App**>(ngx_array_push(&conf.apps));
+  if (memory == nullptr || entry == nullptr) {
+    return nullptr;
+  }
+  *entry = new (memory) App();
+  (*entry)->name = view(name);
+  return *entry;
+}
+
+// What `bluegreen` and `bluegreen_server` share: the block's Upstream and where it was first named.
+Upstream* upstream_of(ngx_conf_t* cf, SrvConf& srv) noexcept {
+  if (srv.upstream == nullptr) {
+    void* const memory = ngx_pmemalign(cf->pool, sizeof(Upstream), alignof(Upstream));
+    if (memory == nullptr) {
+      return nullptr;
+    }
+    srv.upstream = new (memory) Upstream();
+    srv.file = cf->conf_file->file.name.data;
+    srv.line = cf->conf_file->line;
+  }
+  return srv.upstream;
+}
+
+// "An upstream block needs a server": an entry without a name or address, which only
+// ngx_http_bluegreen_init_upstream ever sees.
+bool satisfy_server_check(ngx_http_upstream_srv_conf_t& uscf) noexcept {
+  auto* const server = static_cast<ngx_http_upstream_server_t*>(ngx_array_push(uscf.servers));
+  if (server == nullptr) {
+    return false;
+  }
+  ngx_memzero(server, sizeof(*server));
+  return true;
+}
+
+bool parse_weight(std::string_view text, std::uint32_t& weight) noexcept {
+  constexpr std::string_view kPrefix = "weight=";
+  if (text.size() <= kPrefix.size() || text.substr(0, kPrefix.size()) != kPrefix) {
+    return false;
+  }
+  std::uint32_t value = 0;
+  for (const char c : text.substr(kPrefix.size())) {
+    if (c < '0' || c > '9' || value > shm::kMaxEndpointWeight) {
+      return false;
+    }
+    value = value * 10 + static_cast<std::uint32_t>(c - '0');
+  }
+  weight = value;
+  return value >= 1 && value <= shm::kMaxEndpointWeight;
+}
+
+}  // namespace
+
+}  // namespace bluegreen::glue
+
+using namespace bluegreen::glue;  // NOLINT: the callbacks below are this file's only users
+namespace shm = bluegreen::shm;
+
+extern "C" {
+
+static char* ngx_http_bluegreen_control(ngx_conf_t* cf, ngx_command_t*, void*) {
+  return set_path(cf, main_conf(cf).control_path);
+}
+
+static char* ngx_http_bluegreen_telemetry(ngx_conf_t* cf, ngx_command_t*, void*) {
+  return set_path(cf, main_conf(cf).telemetry_path);
+}
+
+static char* ngx_http_bluegreen(ngx_conf_t* cf, ngx_command_t*, void* data) {
+  auto& srv = *static_cast<SrvConf*>(data);
+  ngx_str_t& name = arguments(cf)[1];
+  auto* const uscf = static_cast<ngx_http_upstream_srv_conf_t*>(
+      ngx_http_conf_get_module_srv_conf(cf, ngx_http_upstream_module));
+  if (srv.name.len != 0) {
+    return const_cast<char*>("is duplicate");
+  }
+  if (!shm::is_app_name(view(name))) {
+    return refuse(cf,
+                  "invalid application name \"%V\" in \"bluegreen\": expected 1 to 63 letters, "
+                  "digits, \"-\", \"_\" or \".\", not beginning with \"-\" or \".\"",
+                  &name);
+  }
+  if (uscf->peer.init_upstream != nullptr) {
+    return refuse(cf, "\"bluegreen\" %s", balancer_before_us());
+  }
+#if (NGX_HTTP_UPSTREAM_ZONE)
+  if (uscf->shm_zone != nullptr) {
+    return refuse(cf, "\"zone\" cannot be used with \"bluegreen\" in upstream \"%V\"", &uscf->host);
+  }
+#endif
+  Upstream* const upstream = upstream_of(cf, srv);
+  MainConf& conf = main_conf(cf);
+  if (upstream == nullptr || !satisfy_server_check(*uscf)) {
+    return kError;
+  }
+  upstream->app = find_or_add_app(cf, conf, name);
+  auto** const entry = static_cast<Upstream**>(ngx_array_push(&conf.upstreams));
+  if (upstream->app == nullptr || entry == nullptr) {
+    return kError;
+  }
+  if (conf.apps.nelts > shm::kMaxApps) {
+    return refuse(cf, "too many applications: \"%V\" would be number %ui, the limit is %ui", &name,
+                  conf.apps.nelts, static_cast<ngx_uint_t>(shm::kMaxApps));
+  }
+  *entry = upstream;
+  srv.name = name;
+  uscf->flags = NGX_HTTP_UPSTREAM_CREATE;
+  uscf->peer.init_upstream = ngx_http_bluegreen_init_upstream;
+  return NGX_CONF_OK;
+}
+
+static char* ngx_http_bluegreen_server(ngx_conf_t* cf, ngx_command_t*, void* data) {
+  const ngx_str_t* const args = arguments(cf);
+  shm::Color color = shm::Color::kBlue;
+  if (view(args[1]) == "green") {
+    color = shm::Color::kGreen;
+  } else if (view(args[1]) != "blue") {
+    return refuse(cf,
+                  "invalid color \"%V\" in \"bluegreen_server\": expected \"blue\" or \"green\"",
+                  &args[1]);
+  }
+  shm::Endpoint endpoint;
+  if (!shm::parse_endpoint(view(args[2]), endpoint)) {
+    return refuse(cf,
+                  "invalid address \"%V\" in \"bluegreen_server\": expected \"IPv4:PORT\", "
+                  "\"[IPv6]:PORT\" or \"unix:PATH\"; host names are not resolved",
+                  &args[2]);
+  }
+  if (cf->args->nelts == 4 && !parse_weight(view(args[3]), endpoint.weight)) {
+    return refuse(cf,
+                  "invalid parameter \"%V\" in \"bluegreen_server\": expected \"weight=N\" with N "
+                  "from 1 to %ui",
+                  &args[3], static_cast<ngx_uint_t>(shm::kMaxEndpointWeight));
+  }
+  Upstream* const upstream = upstream_of(cf, *static_cast<SrvConf*>(data));
+  if (upstream == nullptr) {
+    return kError;
+  }
+  shm::EndpointTable& table = upstream->defaults[shm::index_of(color)];
+  if (table.count == shm::kMaxEndpoints) {
+    return refuse(cf, "too many \"bluegreen_server %V\" lines: the limit is %ui", &args[1],
+                  static_cast<ngx_uint_t>(shm::kMaxEndpoints));
+  }
+  table.endpoints[table.count++] = endpoint;
+  return NGX_CONF_OK;
+}
+
+static char* ngx_http_bluegreen_status(ngx_conf_t* cf, ngx_command_t*, void*) {
+  if (main_conf(cf).control_path.data == nullptr) {
+    return refuse(cf, "\"bluegreen_status\" needs \"bluegreen_control FILE\" before it");
+  }
+  auto* const clcf = static_cast<ngx_http_core_loc_conf_t*>(
+      ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+  clcf->handler = ngx_http_bluegreen_status_handler;
+  return NGX_CONF_OK;
+}
+
+ngx_command_t ngx_http_bluegreen_commands[] = {
+    {ngx_string("bluegreen_control"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+     ngx_http_bluegreen_control, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("bluegreen_telemetry"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+     ngx_http_bluegreen_telemetry, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("bluegreen"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE1, ngx_http_bluegreen,
+     NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    {ngx_string("bluegreen_server"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE23, ngx_http_bluegreen_server,
+     NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    {ngx_string("bluegreen_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_http_bluegreen_status,
+     0, 0, nullptr},
+    ngx_null_command,
+};
+
+// The cycle's pool goes after the last request of the cycle: nothing of ours is used then.
+static void ngx_http_bluegreen_close_cycle(void* data) {
+  auto* const conf = static_cast<MainConf*>(data);
+  if (conf->tick.timer_set) {
+    ngx_del_timer(&conf->tick);
+  }
+  conf->telemetry.leave(conf->app_list(), conf->apps.nelts);
+  conf->~MainConf();
+}
+
+void* ngx_http_bluegreen_create_main_conf(ngx_conf_t* cf) {
+  void* const memory = ngx_pmemalign(cf->pool, sizeof(MainConf), alignof(MainConf));
+  ngx_pool_cleanup_t* const cleanup = ngx_pool_cleanup_add(cf->pool, 0);
+  if (memory == nullptr || cleanup == nullptr) {
+    return nullptr;
+  }
+  auto* const conf = new (memory) MainConf();
+  conf->cycle = cf->cycle;
+  if (ngx_array_init(&conf->upstreams, cf->pool, 4, sizeof(Upstream*)) != NGX_OK ||
+      ngx_array_init(&conf->apps, cf->pool, 4, sizeof(App*)) != NGX_OK) {
+    return nullptr;
+  }
+  cleanup->handler = ngx_http_bluegreen_close_cycle;
+  cleanup->data = conf;
+  return conf;
+}
+
+void* ngx_http_bluegreen_create_srv_conf(ngx_conf_t* cf) {
+  return ngx_pcalloc(cf->pool, sizeof(SrvConf));
+}
+
+// After NGINX's own upstream module: every upstream that has a `bluegreen` was given to us.
+char* ngx_http_bluegreen_init_main_conf(ngx_conf_t* cf, void* data) {
+  const auto& conf = *static_cast<MainConf*>(data);
+  const auto* const umcf = static_cast<ngx_http_upstream_main_conf_t*>(
+      ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module));
+  auto* const* const list = static_cast<ngx_http_upstream_srv_conf_t**>(umcf->upstreams.elts);
+  for (ngx_uint_t i = 0; i < umcf->upstreams.nelts; ++i) {
+    if (list[i]->srv_conf == nullptr) {
+      continue;
+    }
+    const auto& srv =
+        *static_cast<SrvConf*>(ngx_http_conf_upstream_srv_conf(list[i], ngx_http_bluegreen_module));
+    if (srv.upstream == nullptr) {
+      continue;
+    }
+    const char* wrong = nullptr;
+    if (srv.name.len == 0) {
+      wrong = "\"bluegreen_server\" needs \"bluegreen NAME\"";
+    } else if (conf.control_path.data == nullptr) {
+      wrong = "\"bluegreen\" needs \"bluegreen_control FILE\" in the http block,";
+    } else if (!srv.initialized) {
+      wrong = "another load balancing method replaces \"bluegreen\"";
+    }
+    if (wrong != nullptr) {
+      ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s in upstream \"%V\" in %s:%ui", wrong,
+                    &list[i]->host, srv.file, srv.line);
+      return static_cast<char*>(NGX_CONF_ERROR);
+    }
+  }
+  return NGX_CONF_OK;
+}
+
+}  // extern "C"

@@ -1,0 +1,150 @@
+// See inflight.hpp.
+#include "ngx_module/glue/inflight.hpp"
+
+namespace bluegreen::glue {
+
+namespace {
+
+void let_go(App& app, std::size_t color) noexcept {
+  --app.held[color];
+  shm::withdraw(app.counters[color]->in_flight);
+}
+
+// 499 is NGINX's own word for a client that left before there was an answer.
+void count_end(shm::Counters& counters, const ngx_http_request_t& r) noexcept {
+  const ngx_uint_t status = r.err_status != 0 ? r.err_status : r.headers_out.status;
+  if (status < 100 || status > 599 || status == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
+    shm::count(counters.no_response);
+  } else {
+    shm::count(counters.responses[status / 100 - 1]);
+  }
+}
+
+extern "C" void ngx_http_bluegreen_request_ended(void* data) {
+  auto* const state = static_cast<RequestState*>(data);
+  for (Hold* hold = &state->first; hold != nullptr; hold = hold->next) {
+    for (std::size_t color = 0; color < 2; ++color) {
+      if (hold->users[color] != 0) {
+        count_end(*hold->app->counters[color], *state->request);
+        let_go(*hold->app, color);
+        hold->users[color] = 0;
+      }
+    }
+  }
+}
+
+RequestState* state_behind(ngx_http_request_t* main) noexcept {
+  for (ngx_pool_cleanup_t* cleanup = main->pool->cleanup; cleanup != nullptr;
+       cleanup = cleanup->next) {
+    if (cleanup->handler == ngx_http_bluegreen_request_ended) {
+      return static_cast<RequestState*>(cleanup->data);
+    }
+  }
+  return nullptr;
+}
+
+PeerState* context_of(ngx_http_request_t* r) noexcept {
+  return static_cast<PeerState*>(ngx_http_get_module_ctx(r, ngx_http_bluegreen_module));
+}
+
+RequestState* find_main(ngx_http_request_t* main) noexcept {
+  const PeerState* const own = context_of(main);
+  return own != nullptr ? own->main : state_behind(main);
+}
+
+RequestState* make_main(ngx_http_request_t* main) noexcept {
+  ngx_pool_cleanup_t* const cleanup = ngx_pool_cleanup_add(main->pool, sizeof(RequestState));
+  if (cleanup == nullptr) {
+    return nullptr;
+  }
+  auto* const state = static_cast<RequestState*>(cleanup->data);
+  ngx_memzero(state, sizeof(*state));
+  state->request = main;
+  state->peer.request = main;
+  state->peer.main = state;
+  cleanup->handler = ngx_http_bluegreen_request_ended;
+  return state;
+}
+
+Hold* hold_of(RequestState& state, App& app) noexcept {
+  if (state.first.app == nullptr) {
+    state.first.app = &app;
+  }
+  Hold* hold = &state.first;
+  while (hold->app != &app) {
+    if (hold->next == nullptr) {
+      hold->next = static_cast<Hold*>(ngx_pcalloc(state.request->pool, sizeof(Hold)));
+      if (hold->next == nullptr) {
+        return nullptr;
+      }
+      hold->next->app = &app;
+    }
+    hold = hold->next;
+  }
+  return hold;
+}
+
+}  // namespace
+
+PeerState* obtain_state(ngx_http_request_t* r) noexcept {
+  if (PeerState* const own = context_of(r)) {
+    return own;
+  }
+  ngx_http_request_t* const main = r->main;
+  // A fresh main request has no state to be found: the common case does not search.
+  const bool fresh = r == main && r->internal == 0 && r->filter_finalize == 0;
+  RequestState* state = fresh ? nullptr : find_main(main);
+  if (state == nullptr) {
+    state = make_main(main);
+    if (state == nullptr) {
+      return nullptr;
+    }
+  }
+  PeerState* peer = &state->peer;
+  if (r != main) {
+    peer = static_cast<PeerState*>(ngx_pcalloc(r->pool, sizeof(PeerState)));
+    if (peer == nullptr) {
+      return nullptr;
+    }
+    peer->request = r;
+    peer->main = state;
+  }
+  ngx_http_set_ctx(r, peer, ngx_http_bluegreen_module);
+  return peer;
+}
+
+const PeerState* find_state(ngx_http_request_t* r) noexcept {
+  if (const PeerState* const own = context_of(r)) {
+    return own;
+  }
+  const RequestState* const state = find_main(r->main);
+  return state != nullptr ? &state->peer : nullptr;
+}
+
+bool hold_color(PeerState& state, shm::Color color) noexcept {
+  Hold* const hold = hold_of(*state.main, *state.upstream->app);
+  if (hold == nullptr) {
+    return false;
+  }
+  const std::size_t c = shm::index_of(color);
+  if (hold->users[c]++ == 0) {
+    App& app = *hold->app;
+    ++app.held[c];
+    shm::announce(app.counters[c]->in_flight);
+    shm::count(app.counters[c]->requests);
+  }
+  state.hold = hold;
+  state.color = color;
+  return true;
+}
+
+void release_color(PeerState& state) noexcept {
+  Hold* const hold = state.hold;
+  state.hold = nullptr;
+  const std::size_t c = shm::index_of(state.color);
+  if (hold != nullptr && --hold->users[c] == 0) {
+    let_go(*hold->app, c);
+  }
+}
+
+}  // namespace bluegreen::glue

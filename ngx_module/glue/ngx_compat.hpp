@@ -1,0 +1,36 @@
+// What differs between the NGINX versions that this source is built for (1.22 to mainline).
+// Inline functions only; each names the version that changed the thing.
+#pragma once
+
+#include "ngx_module/glue/ngx.hpp"
+
+// Present under these conditions only, and called without a NULL check once they are there.
+#if (NGX_HTTP_SSL || NGX_COMPAT)
+#define BLUEGREEN_PEER_SESSIONS 1
+#else
+#define BLUEGREEN_PEER_SESSIONS 0
+#endif
+
+namespace bluegreen::glue {
+
+// 1.23.0: headers of one name are linked to each other.
+inline void end_header_chain(ngx_table_elt_t* header) noexcept {
+#if (nginx_version >= 1023000)
+  header->next = nullptr;
+#else
+  (void)header;
+#endif
+}
+
+// Something already sits where a balancer puts its init_upstream. Up to 1.29.6 that may be
+// `keepalive`, which wraps what was there before it and so would be thrown away; later versions
+// wrap at another moment, and only another balancer is found here.
+inline const char* balancer_before_us() noexcept {
+#if (nginx_version >= 1029007)
+  return "must not stand beside another load balancing method";
+#else
+  return "must stand before \"keepalive\" and without another load balancing method";
+#endif
+}
+
+}  // namespace bluegreen::glue

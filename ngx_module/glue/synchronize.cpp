@@ -1,0 +1,168 @@
+// What a worker does at its start and once a second, and when a request finds that the word moved:
+// keep up with the two files. Never fails; what is wrong is said once, by worker 0, and shown by
+// the status endpoint. See upstream.hpp.
+#include "ngx_module/glue/report.hpp"
+#include "ngx_module/glue/upstream.hpp"
+
+#if (NGX_HTTP_SSL)
+#include <openssl/ssl.h>
+#endif
+
+namespace bluegreen::glue {
+
+namespace {
+
+// One of several workers speaks; each sees the same file.
+ngx_log_t* speaker(const MainConf& conf) noexcept {
+  return ngx_worker == 0 ? conf.cycle->log : nullptr;
+}
+
+void drop_session(Peer& peer) noexcept {
+#if (NGX_HTTP_SSL)
+  if (peer.session != nullptr) {
+    ngx_ssl_free_session(static_cast<ngx_ssl_session_t*>(peer.session));
+  }
+#endif
+  peer.session = nullptr;
+}
+
+void prepare_peer(const shm::Endpoint& endpoint, Peer& peer) noexcept {
+  sockaddr_storage address;
+  const socklen_t length = shm::to_sockaddr(endpoint, address);
+  const bool same = peer.length == length && peer.identity == endpoint.identity &&
+                    std::memcmp(&peer.address, &address, length) == 0;
+  if (!same) {
+    drop_session(peer);
+  }
+  peer.length = length;
+  peer.identity = endpoint.identity;
+  std::memcpy(&peer.address, &address, sizeof(address));
+  peer.name_length = static_cast<std::uint32_t>(shm::format_endpoint(endpoint, peer.name));
+}
+
+void prepare_peers(Upstream& upstream) noexcept {
+  for (const shm::Color color : shm::kColors) {
+    const shm::EndpointTable& table = upstream.table(color);
+    Peers& peers = upstream.peers[shm::index_of(color)];
+    for (std::uint32_t i = 0; i < table.count; ++i) {
+      prepare_peer(table.endpoints[i], peers.list[i]);
+      peers.shares[i].weight = table.endpoints[i].weight;
+      peers.shares[i].credit = 0;
+    }
+    for (std::uint32_t i = table.count; i < shm::kMaxEndpoints; ++i) {
+      drop_session(peers.list[i]);
+      peers.list[i].length = 0;
+    }
+    peers.count = table.count;
+    ++peers.serial;
+  }
+}
+
+void take_mirror(MainConf& conf, Upstream& upstream) noexcept {
+  const shm::MirrorCopy* const copy = conf.telemetry.mirrored(upstream.app->index);
+  if (copy != nullptr && upstream.route.accept_mirror(*copy)) {
+    prepare_peers(upstream);
+    report_mirror(upstream, speaker(conf));
+  }
+}
+
+void store_mirror(MainConf& conf, Upstream& upstream) noexcept {
+  const shm::AppSnapshot& snapshot = upstream.route.snapshot();
+  if (upstream.route.basis() != core::Basis::kRegion || upstream.route.rejected() ||
+      upstream.mirrored_word == snapshot.word) {
+    return;
+  }
+  shm::MirrorCopy copy{};
+  copy.control_index = upstream.route.index();
+  copy.control_id = conf.control.id();
+  copy.word = snapshot.word;
+  copy.generation = snapshot.generation;
+  copy.tables[0] = snapshot.tables[0];
+  copy.tables[1] = snapshot.tables[1];
+  if (conf.telemetry.mirror(upstream.app->index, copy)) {
+    upstream.mirrored_word = snapshot.word;
+  }
+}
+
+void attach_upstream(MainConf& conf, Upstream& upstream, bool changed, bool starting) noexcept {
+  const shm::ControlRegion* const region = conf.control.region();
+  const bool damaged = conf.control.state() == shm::ControlState::kDamaged;
+  const std::uint32_t index =
+      region != nullptr ? shm::find_app(*region, upstream.app->name) : shm::kMaxApps;
+  // A name that cannot be found any more is damage: the word that is known goes on being judged.
+  if (changed || (index != shm::kMaxApps && index != upstream.route.index()) ||
+      (region == nullptr && !upstream.route.accepted())) {
+    upstream.route.attach(region, index, damaged);
+  }
+  upstream.route.judge_again();
+  refresh(conf, upstream);
+  const bool unheard = conf.control.state() != shm::ControlState::kOk || upstream.route.rejected();
+  if (starting && unheard) {
+    take_mirror(conf, upstream);
+  }
+  if (starting && !upstream.route.accepted()) {
+    prepare_peers(upstream);
+  }
+}
+
+}  // namespace
+
+void refresh_slowly(MainConf& conf, Upstream& upstream, core::Look look) noexcept {
+  if (look == core::Look::kAccepted) {
+    prepare_peers(upstream);
+    if (upstream.said_rejected) {
+      report_whole_again(conf, upstream, speaker(conf));
+    }
+    upstream.said_rejected = false;
+    return;
+  }
+  conf.telemetry.say_attached(0, shm::ControlState::kDamaged);
+  if (!upstream.said_rejected) {
+    report_rejected(conf, upstream, speaker(conf));
+  }
+  upstream.said_rejected = true;
+}
+
+// An application that the region did not know when this worker looked may have been added since:
+// until the first `bgctl init` of an application, each request asks.
+bool resolve_app(MainConf& conf, Upstream& upstream) noexcept {
+  const shm::ControlRegion* const region = conf.control.region();
+  if (region == nullptr || upstream.route.index() != shm::kMaxApps) {
+    return false;
+  }
+  const std::uint32_t index = shm::find_app(*region, upstream.app->name);
+  if (index == shm::kMaxApps) {
+    return false;
+  }
+  upstream.route.attach(region, index, false);
+  refresh(conf, upstream);
+  return true;
+}
+
+void synchronize(MainConf& conf, bool starting) noexcept {
+  if (conf.telemetry_path.len != 0) {
+    if (conf.telemetry.attach(reinterpret_cast<const char*>(conf.telemetry_path.data),
+                              conf.app_list(), conf.apps.nelts)) {
+      conf.telemetry.say_cycle(conf.cycles);
+      for (ngx_uint_t i = 0; i < conf.upstreams.nelts; ++i) {
+        conf.upstream_list()[i]->mirrored_word = 0;
+      }
+    }
+    report_telemetry(conf, speaker(conf), 0);
+  }
+  const bool changed =
+      conf.control.refresh(reinterpret_cast<const char*>(conf.control_path.data)) || starting;
+  report_control(conf, speaker(conf));
+  bool obeys = conf.control.state() == shm::ControlState::kOk && !conf.control.lost();
+  for (ngx_uint_t i = 0; i < conf.upstreams.nelts; ++i) {
+    Upstream& upstream = *conf.upstream_list()[i];
+    attach_upstream(conf, upstream, changed, starting);
+    store_mirror(conf, upstream);
+    obeys = obeys && !upstream.route.rejected();
+  }
+  const bool damaged = conf.control.state() == shm::ControlState::kOk && !obeys;
+  conf.telemetry.say_attached(obeys ? conf.control.id() : 0,
+                              damaged ? shm::ControlState::kDamaged : conf.control.state());
+}
+
+}  // namespace bluegreen::glue

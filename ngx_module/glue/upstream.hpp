@@ -1,0 +1,104 @@
+// The module's configuration and the state behind it: one MainConf a cycle, one Upstream for each
+// upstream block with `bluegreen` in it.
+//
+// Everything lives in the cycle's pool; close_cycle (a cleanup of that pool) unmaps and closes.
+// Made by the configuration's parser in the master, inherited by fork, changed by each worker for
+// itself: one thread.
+#pragma once
+
+#include "ngx_module/core/accepted_route.hpp"
+#include "ngx_module/core/round_robin.hpp"
+#include "ngx_module/glue/control_attachment.hpp"
+#include "ngx_module/glue/ngx.hpp"
+#include "ngx_module/glue/telemetry_writer.hpp"
+
+namespace bluegreen::glue {
+
+// An endpoint as pc->sockaddr and pc->name want it, made when a table is accepted.
+struct Peer {
+  socklen_t length;
+  std::uint32_t name_length;
+  std::uint64_t identity;
+  sockaddr_storage address;
+  char name[shm::kEndpointTextSize];
+  void* session;  // ssl_session_st, for https upstreams
+};
+
+struct Peers {
+  std::uint32_t count = 0;
+  std::uint32_t serial = 0;  // another one whenever the list was made anew
+  core::Share shares[shm::kMaxEndpoints];
+  Peer list[shm::kMaxEndpoints] = {};
+};
+
+struct Upstream {
+  App* app = nullptr;
+  core::AcceptedRoute route;
+  Peers peers[2];
+  shm::EndpointTable defaults[2] = {};  // bluegreen_server lines; their `generation` stays 0
+  std::uint64_t mirrored_word = 0;      // what telemetry's mirror is known to hold
+  bool said_rejected = false;
+
+  // The table that counts for a color: what the controller published, else the lines.
+  const shm::EndpointTable& table(shm::Color color) const noexcept {
+    const shm::EndpointTable& published = route.snapshot().tables[shm::index_of(color)];
+    return shm::is_published(published) ? published : defaults[shm::index_of(color)];
+  }
+  std::string_view release(shm::Color color) const noexcept {
+    return shm::text_of(table(color).release);
+  }
+};
+
+}  // namespace bluegreen::glue
+
+struct ngx_http_bluegreen_main_conf_t {
+  ngx_str_t control_path;
+  ngx_str_t telemetry_path;
+  ngx_array_t upstreams;  // Upstream *
+  ngx_array_t apps;       // App *
+  bluegreen::glue::ControlAttachment control;
+  bluegreen::glue::TelemetryWriter telemetry;
+  ngx_event_t tick;
+  ngx_connection_t tick_connection;  // NGINX's debug log takes a timer's data for one
+  ngx_cycle_t* cycle;
+  std::uint64_t cycles;
+  bluegreen::shm::ControlState said_control;
+  bool said_telemetry;
+  bool started;
+
+  bluegreen::glue::Upstream** upstream_list() const noexcept {
+    return static_cast<bluegreen::glue::Upstream**>(upstreams.elts);
+  }
+  bluegreen::glue::App** app_list() const noexcept {
+    return static_cast<bluegreen::glue::App**>(apps.elts);
+  }
+};
+
+struct ngx_http_bluegreen_srv_conf_t {
+  bluegreen::glue::Upstream* upstream;  // nullptr: none of our directives stands in this block
+  ngx_str_t name;                       // of the application; empty without `bluegreen`
+  u_char* file;                         // where the first of our directives stands
+  ngx_uint_t line;
+  bool initialized;  // NGINX has called our init_upstream: nobody took our place
+};
+
+namespace bluegreen::glue {
+
+using MainConf = ngx_http_bluegreen_main_conf_t;
+using SrvConf = ngx_http_bluegreen_srv_conf_t;
+
+// Loads the word; takes over a new table where there is one. The request path's first step.
+void refresh_slowly(MainConf& conf, Upstream& upstream, core::Look look) noexcept;
+bool resolve_app(MainConf& conf, Upstream& upstream) noexcept;
+
+inline void refresh(MainConf& conf, Upstream& upstream) noexcept {
+  const core::Look look = upstream.route.look();
+  if (__builtin_expect(static_cast<long>(look != core::Look::kUnchanged), 0) != 0) {
+    refresh_slowly(conf, upstream, look);
+  }
+}
+
+// Worker's timer and start: telemetry, control, every upstream, mirrors.
+void synchronize(MainConf& conf, bool starting) noexcept;
+
+}  // namespace bluegreen::glue
