@@ -1,0 +1,92 @@
+// The status document of the contract, schema 1, as bgctl writes it.
+#include <nlohmann/json.hpp>
+
+#include "controller/commands/status_view.hpp"
+#include "controller/output/printable.hpp"
+
+namespace bluegreen {
+namespace {
+
+using nlohmann::json;
+
+// Health is what NGINX's probes say; there are none yet.
+json endpoint_json(const shm::Endpoint& endpoint, const std::string& since) {
+  char text[shm::kEndpointTextSize];
+  shm::format_endpoint(endpoint, text);
+  return {{"address", text},
+          {"weight", endpoint.weight},
+          {"health", "unknown"},
+          {"since", since},
+          {"last_error", ""}};
+}
+
+json color_json(const AppView& app, Color color) {
+  const std::size_t c = shm::index_of(color);
+  const shm::EndpointTable& table = app.snapshot->tables[c];
+  const std::string since = utc_time_of_ns(table.published_unix_ns);
+  json endpoints = json::array();
+  for (std::uint32_t i = 0; i < table.count; ++i) {
+    endpoints.push_back(endpoint_json(table.endpoints[i], since));
+  }
+  json document = {{"release", shm::text_of(table.release)},
+                   {"image", shm::text_of(table.image)},
+                   {"deploy_id", shm::text_of(table.deploy_id)},
+                   {"published", shm::is_published(table)},
+                   {"published_at", since},
+                   {"open", !app.snapshot->route.closed(color)},
+                   {"endpoints", std::move(endpoints)}};
+  // Null, not 0: what is not known must not look like an idle color.
+  document["in_flight"] = app.figures[c] ? json(app.figures[c]->in_flight) : json();
+  document["requests"] = app.figures[c] ? json(app.figures[c]->requests) : json();
+  return document;
+}
+
+json app_json(const AppView& app) {
+  if (!app.snapshot) {
+    return {{"state", "damaged"}, {"reason", app.reason}};
+  }
+  const shm::Route& route = app.snapshot->route;
+  const shm::EndpointTable& active = app.snapshot->tables[shm::index_of(route.active)];
+  return {{"state", "ok"},
+          {"active", shm::name_of(route.active)},
+          {"generation", app.snapshot->generation},
+          {"weight", route.weight},
+          {"flags", flag_names(route)},
+          {"release", shm::text_of(active.release)},
+          {"flipped_at", utc_time_of_ns(app.snapshot->flipped_unix_ns)},
+          {"colors",
+           {{"blue", color_json(app, Color::kBlue)}, {"green", color_json(app, Color::kGreen)}}}};
+}
+
+json region_json(const RegionView& region) {
+  json document = {{"state", region.state}, {"path", region.path}};
+  if (!region.reason.empty()) {
+    document["reason"] = region.reason;
+  }
+  return document;
+}
+
+}  // namespace
+
+std::string status_json(const StatusView& view) {
+  json control = region_json(view.control);
+  if (view.control_id != 0) {
+    char id[20];
+    std::snprintf(id, sizeof(id), "%016llx", static_cast<unsigned long long>(view.control_id));
+    control["id"] = id;
+  }
+  json telemetry = region_json(view.telemetry);
+  telemetry["workers"] = view.live_workers;
+  telemetry["attached"] = view.attached_workers;
+  json apps = json::object();
+  for (const AppView& app : view.apps) {
+    apps[app.name] = app_json(app);
+  }
+  return json({{"schema", 1},
+               {"control", std::move(control)},
+               {"telemetry", std::move(telemetry)},
+               {"apps", std::move(apps)}})
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace bluegreen

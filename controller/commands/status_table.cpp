@@ -1,0 +1,126 @@
+// `bgctl status` for people: one block an application, then what is wrong.
+#include <algorithm>
+#include <array>
+
+#include "controller/commands/status_view.hpp"
+#include "controller/output/printable.hpp"
+
+namespace bluegreen {
+namespace {
+
+using Row = std::array<std::string, 6>;
+
+std::string endpoints_text(const shm::EndpointTable& table) {
+  if (!shm::is_published(table)) {
+    return "as in nginx.conf";
+  }
+  std::string text;
+  for (std::uint32_t i = 0; i < table.count; ++i) {
+    char address[shm::kEndpointTextSize];
+    shm::format_endpoint(table.endpoints[i], address);
+    text += (text.empty() ? "" : " ") + printable(address);
+  }
+  return text.empty() ? "none" : text;
+}
+
+Row row_of(const AppView& app, Color color) {
+  const std::size_t c = shm::index_of(color);
+  const shm::Route& route = app.snapshot->route;
+  const shm::EndpointTable& table = app.snapshot->tables[c];
+  const std::string release = printable(shm::text_of(table.release));
+  const bool active = route.active == color;
+  return {std::string(shm::name_of(color)),
+          active                ? "active"
+          : route.closed(color) ? "closed"
+          : route.weight != 0   ? "canary"
+                                : "idle",
+          release.empty() ? "-" : release,
+          app.figures[c] ? std::to_string(app.figures[c]->in_flight) : "?",
+          app.figures[c] ? std::to_string(app.figures[c]->requests) : "?",
+          endpoints_text(table)};
+}
+
+std::string rows_text(const std::vector<Row>& rows) {
+  std::array<std::size_t, 6> widths{};
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    text += " ";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      text += " " + row[i];
+      if (i + 1 < row.size()) {
+        text.append(widths[i] - row[i].size() + 1, ' ');
+      }
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string app_text(const AppView& app) {
+  if (!app.snapshot) {
+    return printable(app.name) + ": damaged: " + printable(app.reason) + "\n";
+  }
+  const shm::Route& route = app.snapshot->route;
+  std::string text = printable(app.name) + ": " + std::string(shm::name_of(route.active)) +
+                     " serves, generation " + std::to_string(app.snapshot->generation);
+  if (const std::string since = utc_time_of_ns(app.snapshot->flipped_unix_ns); !since.empty()) {
+    text += ", since " + since;
+  }
+  if (route.weight != 0) {
+    text += ", " + std::to_string(route.weight / 100) + "." +
+            std::to_string(route.weight % 100 / 10) + std::to_string(route.weight % 10) +
+            "% on the other color";
+  }
+  for (const std::string& flag : flag_names(route)) {
+    text += flag.rfind("closed", 0) == 0 ? "" : ", " + flag;
+  }
+  return text + "\n" +
+         rows_text({{"color", "state", "release", "in flight", "requests", "endpoints"},
+                    row_of(app, Color::kBlue),
+                    row_of(app, Color::kGreen)});
+}
+
+}  // namespace
+
+std::vector<std::string> flag_names(const shm::Route& route) {
+  constexpr std::pair<shm::RouteFlag, const char*> kNames[] = {{shm::kFallback, "fallback"},
+                                                               {shm::kHold, "hold"},
+                                                               {shm::kMaintenance, "maintenance"},
+                                                               {shm::kClosedBlue, "closed_blue"},
+                                                               {shm::kClosedGreen, "closed_green"}};
+  std::vector<std::string> names;
+  for (const auto& [flag, name] : kNames) {
+    if (route.has(flag)) {
+      names.emplace_back(name);
+    }
+  }
+  return names;
+}
+
+std::string status_table(const StatusView& view) {
+  std::string text;
+  for (const AppView& app : view.apps) {
+    text += app_text(app);
+  }
+  if (view.control.state == "ok" && view.apps.empty()) {
+    text += "no application yet; add one with `bgctl init --app NAME`\n";
+  }
+  text += "control " + view.control.state + ": " + printable(view.control.path) + "\n";
+  if (view.telemetry.path.empty()) {
+    text += "telemetry not named: give --telemetry to see requests\n";
+  } else {
+    text += "telemetry " + view.telemetry.state + ": " + printable(view.telemetry.path);
+    text += view.telemetry.state != "ok"
+                ? "\n"
+                : ", " + std::to_string(view.live_workers) + " NGINX workers, " +
+                      std::to_string(view.attached_workers) + " attached to this control file\n";
+  }
+  return text;
+}
+
+}  // namespace bluegreen
