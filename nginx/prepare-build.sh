@@ -1,8 +1,8 @@
 #!/bin/bash
 # Gets a base image ready to build the module: compiler, libraries, and the sources of exactly the
 # NGINX in it. Runs as root in the build stage of nginx/Dockerfile. Writes /build/nginx-source.env:
-# NGINX_SOURCE is the configured source tree, or empty where nginx-dev's is found without help.
-# Ends with 1 and a message. $1: SHA-256 of nginx.org's archive, or empty to rely on TLS alone.
+# NGINX_SOURCE is the source tree and NGINX_ARGUMENTS what it is configured with, or nothing where
+# nginx-dev's is found without help. Ends with 1 and a message. $1: SHA-256 of nginx.org's archive, or empty to rely on TLS alone.
 set -euo pipefail
 SHA256=${1:-}
 BUNDLED=/usr/share/nginx/src
@@ -45,13 +45,9 @@ install_missing g++ cmake ninja-build libpcre2-dev libssl-dev zlib1g-dev
 if grep -qs "\"$version\"" "$BUNDLED/src/core/nginx.h"; then
   exit 0
 fi
-install_missing make
 fetch_source "$version"
-# The arguments of that very build: quoted for a shell by NGINX itself.
-arguments=$(nginx -V 2>&1 | sed -n 's/^configure arguments: //p')
-cd "/build/nginx-$version"
-eval "./configure $arguments" >configure.log || {
-  tail -n 20 configure.log >&2
-  die "configure of NGINX $version failed with its own arguments: $arguments"
-}
-echo "NGINX_SOURCE=/build/nginx-$version" >/build/nginx-source.env
+# That build's own arguments, quoted for a shell by NGINX itself: the module has to agree with them.
+{
+  printf 'NGINX_SOURCE=%q\n' "/build/nginx-$version"
+  printf 'NGINX_ARGUMENTS=%q\n' "$(nginx -V 2>&1 | sed -n 's/^configure arguments: //p')"
+} >/build/nginx-source.env
