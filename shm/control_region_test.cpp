@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "shm/sample_regions.hpp"
 
@@ -145,16 +146,19 @@ TEST_CASE("A reader beside a writer that never rests sees whole releases only") 
   REQUIRE(add_app(*region, "app") == 0);
   AppRecord& app = region->apps[0];
   std::atomic<bool> done{false};
-  // Each release is published to both colors with its own generation in every field.
+  // Made beforehand, so that the writer does little but store. Both colors get the same one.
+  constexpr std::uint64_t kReleases = 64;
+  std::vector<EndpointTable> releases;
+  for (std::uint64_t i = 0; i < kReleases; ++i) {
+    releases.push_back(sample::make_table(i + 1, std::to_string(i).c_str(), {"127.0.0.1:80"}));
+  }
   std::thread writer([&] {
     Route route;
     for (std::uint64_t generation = 2; !done; ++generation) {
-      const std::string release = std::to_string(generation);
-      const EndpointTable table = sample::make_table(generation, release.c_str(), {"127.0.0.1:80"});
       for (const Color color : kColors) {
         auto& which = route.table[index_of(color)];
         which ^= 1U;
-        store_table(table, app.tables[index_of(color)][which]);
+        store_table(releases[generation % kReleases], app.tables[index_of(color)][which]);
       }
       route.active = other(route.active);
       store_route(app, route, region->header.id, 0, generation);
@@ -173,15 +177,15 @@ TEST_CASE("A reader beside a writer that never rests sees whole releases only") 
       continue;
     }
     ++read;
-    const bool first = snapshot.generation == 1;
+    const std::uint64_t release =
+        snapshot.generation == 1 ? 0 : snapshot.generation % kReleases + 1;
     good = result == ReadResult::kOk && snapshot.generation >= last &&
-           snapshot.tables[0].generation == (first ? 0 : snapshot.generation) &&
-           snapshot.tables[1].generation == (first ? 0 : snapshot.generation);
+           snapshot.tables[0].generation == release && snapshot.tables[1].generation == release;
     last = snapshot.generation;
   }
   done = true;
   writer.join();
   INFO("read " << read << ", moving " << moving << ", last generation " << last);
   CHECK(good);
-  CHECK(read + moving > 0);
+  CHECK(read > 0);
 }

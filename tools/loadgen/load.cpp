@@ -17,6 +17,7 @@
 #include <cstring>
 #include <memory>
 
+#include "shm/region_file.hpp"
 #include "tools/loadgen/http_response.hpp"
 
 namespace bluegreen::loadgen {
@@ -34,28 +35,12 @@ std::uint64_t now_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-class Fd {
- public:
-  Fd() = default;
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() { reset(); }
-  int get() const { return fd_; }
-  void reset(int fd = -1) {
-    if (fd_ >= 0) {
-      ::close(fd_);
-    }
-    fd_ = fd;
-  }
-
- private:
-  int fd_ = -1;
-};
+using shm::UniqueFd;
 
 struct Client {
   enum class State : std::uint8_t { kIdle, kBackoff, kConnecting, kSending, kReceiving };
   State state = State::kIdle;
-  Fd fd;
+  UniqueFd fd;
   std::uint64_t connection = 0;
   std::uint64_t start_ns = 0;
   std::uint64_t resume_ns = 0;  // kBackoff
@@ -97,8 +82,8 @@ class Load {
   RecordWriter record_;
   sockaddr_storage address_{};
   socklen_t address_size_ = 0;
-  Fd epoll_;
-  Fd signals_;
+  UniqueFd epoll_;
+  UniqueFd signals_;
   std::uint64_t connections_ = 0;
   bool stopping_ = false;
   std::array<char, 65536> buffer_;

@@ -166,7 +166,8 @@ TEST_CASE("Load counts what is not 2xx, not HTTP, or too long as a failure") {
 TEST_CASE("Load counts a response that does not end in time as a failure") {
   ScriptedServer server({{kOk.substr(0, kOk.size() - 1)}, {kOk}});
   Summary summary = load(server.port(), 0.05);
-  CHECK(says(summary, R"({"timeout":1})"));
+  CHECK(summary.failed() >= 1);  // more on a machine that stalls
+  CHECK(summary.json().find(R"("errors":{"timeout":)") != std::string::npos);
 }
 
 TEST_CASE("Load counts refused connections and goes on") {
