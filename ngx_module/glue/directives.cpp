@@ -70,14 +70,23 @@ Upstream* upstream_of(ngx_conf_t* cf, SrvConf& srv) noexcept {
   return srv.upstream;
 }
 
-// "An upstream block needs a server": an entry without a name or address, which only
-// ngx_http_bluegreen_init_upstream ever sees.
-bool satisfy_server_check(ngx_http_upstream_srv_conf_t& uscf) noexcept {
+// "An upstream block needs a server": an entry without a name, which only
+// ngx_http_bluegreen_init_upstream sees. It has an address that is never used, so that a balancer
+// which took our place gets as far as our own message about it.
+bool satisfy_server_check(ngx_conf_t* cf, ngx_http_upstream_srv_conf_t& uscf) noexcept {
   auto* const server = static_cast<ngx_http_upstream_server_t*>(ngx_array_push(uscf.servers));
-  if (server == nullptr) {
+  auto* const address = static_cast<ngx_addr_t*>(ngx_pcalloc(cf->pool, sizeof(ngx_addr_t)));
+  auto* const nowhere = static_cast<sockaddr_in*>(ngx_pcalloc(cf->pool, sizeof(sockaddr_in)));
+  if (server == nullptr || address == nullptr || nowhere == nullptr) {
     return false;
   }
+  nowhere->sin_family = AF_INET;
+  address->sockaddr = reinterpret_cast<sockaddr*>(nowhere);
+  address->socklen = sizeof(sockaddr_in);
   ngx_memzero(server, sizeof(*server));
+  server->addrs = address;
+  server->naddrs = 1;
+  server->weight = 1;
   return true;
 }
 
@@ -138,7 +147,7 @@ static char* ngx_http_bluegreen(ngx_conf_t* cf, ngx_command_t*, void* data) {
 #endif
   Upstream* const upstream = upstream_of(cf, srv);
   MainConf& conf = main_conf(cf);
-  if (upstream == nullptr || !satisfy_server_check(*uscf)) {
+  if (upstream == nullptr || !satisfy_server_check(cf, *uscf)) {
     return kError;
   }
   upstream->app = find_or_add_app(cf, conf, name);

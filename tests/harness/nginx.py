@@ -54,6 +54,7 @@ def _sanitizer_runtime(module: pathlib.Path) -> list[str]:
 class Worker:
     pid: int
     started: str  # start time since boot in clock ticks: a pid alone can come back
+    leaving: bool = dataclasses.field(default=False, compare=False)  # it accepts no new connections
 
     @property
     def rss_kib(self) -> int:
@@ -135,12 +136,14 @@ class Nginx:
         return self
 
     def reload(self) -> None:
-        """SIGHUP; returns when the new workers are there (the old ones may linger)."""
+        """SIGHUP; returns when the new workers are there and no old one accepts any more (they may linger)."""
         before = {worker.pid for worker in self.workers()}
         self.write_config()
         os.kill(self.pid, signal.SIGHUP)
         wanted = int(self.settings["workers"])
         until(lambda: len({w.pid for w in self.workers()} - before) >= wanted, "new workers after a reload", 20)
+        until(lambda: not [w for w in self.workers() if w.pid in before and not w.leaving],
+              "the old workers shut down after a reload", 20)
         until(self._ready, f"NGINX answers on {self.ports} after a reload", 20)
 
     def stop(self, graceful: bool = True) -> None:
@@ -199,7 +202,7 @@ class Nginx:
             except OSError:
                 continue
             if b"worker process" in title:
-                found.append(Worker(pid, started))
+                found.append(Worker(pid, started, b"shutting down" in title))
         return sorted(found, key=lambda worker: worker.pid)
 
     def get(self, path: str = "/", **more: object) -> Answer:
