@@ -27,6 +27,7 @@ struct ComposeConfig {
   std::string image_variables[2] = {"APP_BLUE_IMAGE", "APP_GREEN_IMAGE"};
   std::string network;  // the one that NGINX shares; needed only when a container has several
   std::string docker_host = "unix:///var/run/docker.sock";  // DOCKER_HOST overrides
+  std::uint32_t min_free_mb = 512;  // on the disk of Docker's data, checked before a deploy
 };
 
 struct ProcessConfig {

@@ -1,0 +1,49 @@
+// Runs `docker compose`, one at a time for a project.
+//
+// The lock <run_dir>/compose-<project>.lock is held by us and by the running command itself: a
+// bgctl killed with -9 leaves its `docker compose up` at work, and the next one waits here until
+// that has ended instead of working against it. Called by ComposeRuntime; blocks; errors have the
+// end of Compose's own stderr as their tail.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "controller/config/config.hpp"
+#include "controller/host/child_process.hpp"
+#include "controller/host/fd.hpp"
+#include "controller/ports/result.hpp"
+
+namespace bluegreen {
+
+class ProjectLock {
+ public:
+  static Result<ProjectLock> acquire(const std::string& run_dir, const std::string& project,
+                                     std::chrono::milliseconds wait);
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  explicit ProjectLock(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
+class ComposeCommand {
+ public:
+  ComposeCommand(const ComposeConfig& config, std::string docker_host);
+
+  // "2.26.1"; kPreflight when there is no Compose v2.
+  [[nodiscard]] Result<std::string> version() const;
+  // The whole configuration as JSON, interpolated with `env_file`.
+  [[nodiscard]] Result<std::string> document(const std::string& env_file) const;
+  // Creates and starts one service, with nothing that it depends on.
+  [[nodiscard]] Result<void> up(const std::string& service, const ProjectLock& lock) const;
+
+ private:
+  [[nodiscard]] ChildRequest request(const std::string& env_file) const;
+
+  const ComposeConfig& config_;
+  std::string docker_host_;
+};
+
+}  // namespace bluegreen
