@@ -143,6 +143,9 @@ Result<std::vector<Verdict>> recover(RecoveryWorld& world, const AppConfig& conf
     if (summary.verdict && !(is_last && summary.verdict->code == ExitCode::kInterrupted)) {
       continue;
     }
+    if (summary.alive && summary.id != own) {
+      continue;  // it will find the lock taken
+    }
     auto trace = world.traces.open(config.name, summary.id);
     if (!trace) {
       return tl::unexpected(trace.error());

@@ -304,7 +304,7 @@ void FakeWorld::pause(std::chrono::milliseconds duration) {
 Result<std::vector<TraceSummary>> FakeWorld::list(const std::string&) {
   std::vector<TraceSummary> summaries;
   for (auto it = trace_order.rbegin(); it != trace_order.rend(); ++it) {
-    summaries.push_back({*it, {}, {}, traces[*it].verdict});
+    summaries.push_back({*it, {}, {}, "deploy", "", traces[*it].verdict, false});
   }
   return summaries;
 }

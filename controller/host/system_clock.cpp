@@ -1,0 +1,101 @@
+// See system_clock.hpp.
+#include "controller/host/system_clock.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+
+namespace bluegreen {
+namespace {
+
+constexpr int kSignals[] = {SIGTERM, SIGINT, SIGHUP};
+
+// What the handler writes to. Set before the handlers are, reset after they are taken away.
+volatile std::sig_atomic_t g_ask = -1;
+
+void ask_to_stop(int) {
+  const int error = errno;
+  [[maybe_unused]] const ssize_t size = ::write(g_ask, "!", 1);
+  errno = error;
+}
+
+void handle(void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  for (const int number : kSignals) {
+    ::sigaction(number, &action, nullptr);
+  }
+}
+
+int poll_time(std::chrono::steady_clock::duration left) {
+  constexpr long long kLongest = 60'000;
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  return static_cast<int>(std::clamp<long long>(ms, 0, kLongest));
+}
+
+}  // namespace
+
+SystemClock::SystemClock() {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
+    asked_ = shm::UniqueFd(ends[0]);
+    ask_ = shm::UniqueFd(ends[1]);
+    g_ask = ends[1];
+    handle(ask_to_stop);
+  }
+}
+
+SystemClock::~SystemClock() {
+  if (ask_) {
+    handle(SIG_DFL);
+    g_ask = -1;
+  }
+}
+
+std::chrono::steady_clock::time_point SystemClock::now() {
+  return std::chrono::steady_clock::now();
+}
+
+std::chrono::system_clock::time_point SystemClock::wall() {
+  return std::chrono::system_clock::now();
+}
+
+bool SystemClock::wait(std::chrono::milliseconds duration) {
+  const auto end = now() + duration;
+  for (;;) {
+    const auto left = end - now();
+    struct pollfd asked {
+      asked_.get(), POLLIN, 0
+    };
+    if (::poll(&asked, 1, poll_time(left)) > 0) {
+      return false;
+    }
+    if (left.count() <= 0) {
+      return true;
+    }
+  }
+}
+
+void SystemClock::pause(std::chrono::milliseconds duration) {
+  const auto end = now() + duration;
+  for (auto left = end - now(); left.count() > 0; left = end - now()) {
+    const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
+    const timespec span{static_cast<time_t>(ns / 1'000'000'000), ns % 1'000'000'000};
+    ::nanosleep(&span, nullptr);
+  }
+}
+
+bool SystemClock::stop_requested() {
+  struct pollfd asked {
+    asked_.get(), POLLIN, 0
+  };
+  return ::poll(&asked, 1, 0) > 0;
+}
+
+}  // namespace bluegreen

@@ -1,0 +1,31 @@
+// The kernel's clocks, and SIGTERM, SIGINT and SIGHUP as the request to stop.
+//
+// One object a process, made at the start of a deploy process; while it lives these signals write
+// to a pipe instead of ending the process, which is what `wait` sleeps on. Handlers, not a blocked
+// mask: a child that is started meanwhile inherits nothing of it.
+#pragma once
+
+#include "controller/ports/clock.hpp"
+#include "shm/region_file.hpp"
+
+namespace bluegreen {
+
+class SystemClock : public Clock {
+ public:
+  SystemClock();
+  ~SystemClock() override;
+  SystemClock(const SystemClock&) = delete;
+  SystemClock& operator=(const SystemClock&) = delete;
+
+  std::chrono::steady_clock::time_point now() override;
+  std::chrono::system_clock::time_point wall() override;
+  bool wait(std::chrono::milliseconds duration) override;
+  void pause(std::chrono::milliseconds duration) override;
+  bool stop_requested() override;
+
+ private:
+  shm::UniqueFd asked_;  // readable once a stop is requested
+  shm::UniqueFd ask_;    // written by the signal handler
+};
+
+}  // namespace bluegreen

@@ -1,0 +1,136 @@
+// Unit tests of trace.hpp and follow.hpp over a temporary folder.
+#include "controller/host/trace.hpp"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "controller/host/follow.hpp"
+
+using namespace bluegreen;
+
+namespace {
+
+struct TempFolder {
+  std::string path = "/tmp/trace_test.XXXXXX";
+  TempFolder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
+  ~TempFolder() { std::filesystem::remove_all(path); }
+};
+
+DeployRequest request_at(int seconds) {
+  return {"deploy", "v2", "tester",
+          std::chrono::system_clock::time_point(std::chrono::seconds(seconds))};
+}
+
+Verdict some_verdict(ExitCode code) {
+  Verdict verdict;
+  verdict.code = code;
+  verdict.headline = "green serves v2";
+  return verdict;
+}
+
+class Collector : public EventSink {
+ public:
+  void emit(const Event& event) override { events.push_back(event); }
+  std::vector<Event> events;
+};
+
+}  // namespace
+
+TEST_CASE("trace keeps request, verdict, journal and marker") {
+  TempFolder temp;
+  const std::string folder = trace_folder(temp.path, "app", "d1");
+  REQUIRE(make_trace(folder, request_at(100)));
+  auto request = read_request(folder);
+  REQUIRE(request);
+  REQUIRE(*request);
+  CHECK((*request)->image == "v2");
+  auto trace = TraceFolder::open(temp.path, "app", "d1");
+  REQUIRE(trace);
+  REQUIRE((*trace)->append({RecordKind::kBegin, "", {{"app", "app"}}}));
+  CHECK((*trace)->records()->size() == 1);
+  CHECK_FALSE(*read_verdict(folder));
+  CHECK(std::filesystem::exists(folder + "/reserve"));
+  REQUIRE((*trace)->write_verdict(some_verdict(ExitCode::kPull)));
+  CHECK_FALSE(std::filesystem::exists(folder + "/reserve"));
+  CHECK((*read_verdict(folder))->code == ExitCode::kPull);
+  REQUIRE((*trace)->mark_last_image("repo@sha256:1"));
+  std::ifstream marker(temp.path + "/last_image");
+  std::string line;
+  std::getline(marker, line);
+  CHECK(line == "repo@sha256:1");
+}
+
+TEST_CASE("list is newest first and tells the running from the dead") {
+  TempFolder temp;
+  for (const int at : {200, 100, 300}) {
+    REQUIRE(make_trace(trace_folder(temp.path, "app", "d" + std::to_string(at)), request_at(at)));
+  }
+  auto done = TraceFolder::open(temp.path, "app", "d200");
+  REQUIRE((*done)->write_verdict(some_verdict(ExitCode::kDone)));
+  auto runner = lock_runner(trace_folder(temp.path, "app", "d300"));
+  REQUIRE(runner);
+  CHECK_FALSE(lock_runner(trace_folder(temp.path, "app", "d300")));
+  auto list = TraceFolders(temp.path).list("app");
+  REQUIRE(list);
+  REQUIRE(list->size() == 3);
+  CHECK((*list)[0].id == "d300");
+  CHECK((*list)[0].alive);
+  CHECK((*list)[1].verdict);
+  CHECK_FALSE((*list)[2].alive);
+  CHECK(TraceFolders(temp.path).list("other")->empty());
+  runner->reset();
+  CHECK_FALSE((*TraceFolders(temp.path).list("app"))[0].alive);
+}
+
+TEST_CASE("trace that cannot be written is refused and leaves nothing") {
+  TempFolder temp;
+  std::ofstream(temp.path + "/file") << "x";
+  auto made = make_trace(temp.path + "/file/app/d1", request_at(1));
+  REQUIRE_FALSE(made);
+  CHECK(made.error().code == ExitCode::kPreflight);
+  CHECK(made.error().what.find(temp.path + "/file") != std::string::npos);
+}
+
+TEST_CASE("follower shows the events and ends with the verdict") {
+  TempFolder temp;
+  const std::string folder = trace_folder(temp.path, "app", "d1");
+  REQUIRE(make_trace(folder, request_at(100)));
+  std::thread deploy([&] {
+    auto runner = lock_runner(folder);
+    auto sink = trace_events(folder);
+    sink->emit({std::chrono::system_clock::now(), "pull", StepState::kDone, "have v2", {}});
+    auto trace = TraceFolder::open(temp.path, "app", "d1");
+    (void)(*trace)->write_verdict(some_verdict(ExitCode::kDrainForced));
+  });
+  Collector seen;
+  auto verdict = follow(folder, seen);
+  deploy.join();
+  REQUIRE(verdict);
+  CHECK(verdict->code == ExitCode::kDrainForced);
+  REQUIRE(seen.events.size() == 1);
+  CHECK(seen.events[0].step == "pull");
+  std::ifstream log(folder + "/log");
+  const std::string text{std::istreambuf_iterator<char>(log), {}};
+  CHECK(text.find("pull done") != std::string::npos);
+}
+
+TEST_CASE("follower ends with 90 when the process has died without a verdict") {
+  TempFolder temp;
+  const std::string folder = trace_folder(temp.path, "app", "d1");
+  REQUIRE(make_trace(folder, request_at(100)));
+  std::thread deploy([&] {
+    auto runner = lock_runner(folder);
+    std::this_thread::sleep_for(2 * kLifeCheck);  // a death has no event
+  });
+  Collector seen;
+  auto verdict = follow(folder, seen);
+  deploy.join();
+  REQUIRE_FALSE(verdict);
+  CHECK(verdict.error().code == ExitCode::kInterrupted);
+  CHECK(verdict.error().hint.find("bgctl recover") != std::string::npos);
+}
