@@ -1,1 +1,176 @@
+// What a worker obeys, in each state of the control region: see accepted_route.hpp.
+#include "ngx_module/core/accepted_route.hpp"
+
 #include <catch2/catch.hpp>
+#include <memory>
+
+using namespace bluegreen;
+using core::Basis;
+using core::Look;
+
+namespace {
+
+struct Stage {
+  std::unique_ptr<shm::ControlRegion> region = std::make_unique<shm::ControlRegion>();
+  std::uint32_t app = 0;
+  core::AcceptedRoute route;
+
+  Stage() {
+    region->header = shm::make_header(shm::kControlKind, 42, 1);
+    shm::add_app(*region, "first");
+    app = shm::add_app(*region, "app");
+  }
+  void store(shm::Color active, std::uint8_t flags, std::uint64_t generation) {
+    shm::Route stored;
+    stored.active = active;
+    stored.flags = flags;
+    shm::store_route(region->apps[app], stored, 42, app, generation);
+  }
+  void spoil_tables() {
+    for (auto& color : region->apps[app].tables) {
+      color[0].release[0] ^= 1;
+      color[1].release[0] ^= 1;
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Route without a region is the defaults, and damage is nothing") {
+  core::AcceptedRoute route;
+  CHECK(route.look() == Look::kUnchanged);
+  CHECK(route.basis() == Basis::kDefaults);
+  CHECK(route.admits(shm::Color::kBlue));
+  route.attach(nullptr, shm::kMaxApps, true);
+  CHECK(route.basis() == Basis::kNothing);
+  route.attach(nullptr, shm::kMaxApps, false);
+  CHECK(route.basis() == Basis::kDefaults);
+}
+
+TEST_CASE("Route of an application that the region does not know is the defaults") {
+  Stage stage;
+  stage.route.attach(stage.region.get(), shm::kMaxApps, false);
+  CHECK(stage.route.look() == Look::kUnchanged);
+  CHECK(stage.route.basis() == Basis::kDefaults);
+}
+
+TEST_CASE("Route is copied when the word has moved, and only then") {
+  Stage stage;
+  stage.route.attach(stage.region.get(), stage.app, false);
+  CHECK(stage.route.look() == Look::kAccepted);
+  CHECK(stage.route.basis() == Basis::kRegion);
+  CHECK(stage.route.snapshot().generation == 1);
+  CHECK(stage.route.look() == Look::kUnchanged);
+  stage.store(shm::Color::kGreen, 0, 2);
+  CHECK(stage.route.look() == Look::kAccepted);
+  CHECK(stage.route.snapshot().route.active == shm::Color::kGreen);
+}
+
+TEST_CASE("Damaged word is judged once and leaves the last accepted route") {
+  Stage stage;
+  stage.store(shm::Color::kGreen, 0, 2);
+  stage.route.attach(stage.region.get(), stage.app, false);
+  stage.route.look();
+  stage.region->apps[stage.app].word ^= 0x10;
+  CHECK(stage.route.look() == Look::kRejected);
+  CHECK(stage.route.look() == Look::kUnchanged);
+  CHECK(stage.route.problem() == shm::ReadResult::kBadWord);
+  CHECK(stage.route.snapshot().route.active == shm::Color::kGreen);
+  CHECK(stage.route.admits(shm::Color::kGreen));
+  stage.region->apps[stage.app].word ^= 0x10;
+  CHECK(stage.route.look() == Look::kAccepted);
+  CHECK_FALSE(stage.route.rejected());
+}
+
+TEST_CASE("Damaged word before anything was accepted is nothing") {
+  Stage stage;
+  stage.region->apps[stage.app].word = 0;
+  stage.route.attach(stage.region.get(), stage.app, false);
+  CHECK(stage.route.look() == Look::kRejected);
+  CHECK(stage.route.basis() == Basis::kNothing);
+}
+
+TEST_CASE("Damaged table is found again when it was repaired in place") {
+  Stage stage;
+  stage.route.attach(stage.region.get(), stage.app, false);
+  stage.spoil_tables();
+  CHECK(stage.route.look() == Look::kRejected);
+  CHECK(stage.route.problem() == shm::ReadResult::kBadTable);
+  stage.spoil_tables();
+  CHECK(stage.route.look() == Look::kUnchanged);
+  stage.route.judge_again();
+  CHECK(stage.route.look() == Look::kAccepted);
+}
+
+TEST_CASE("Word of another application or region is foreign") {
+  Stage stage;
+  stage.route.attach(stage.region.get(), stage.app, false);
+  stage.route.look();
+  stage.region->apps[stage.app].word = stage.region->apps[0].word.load();
+  CHECK(stage.route.look() == Look::kRejected);
+}
+
+TEST_CASE("Second look admits a color until a valid word closes it") {
+  Stage stage;
+  stage.route.attach(stage.region.get(), stage.app, false);
+  stage.route.look();
+  CHECK(stage.route.admits(shm::Color::kBlue));
+  stage.store(shm::Color::kGreen, 0, 2);
+  CHECK(stage.route.admits(shm::Color::kBlue));
+  stage.store(shm::Color::kGreen, shm::kClosedBlue, 3);
+  CHECK_FALSE(stage.route.admits(shm::Color::kBlue));
+  CHECK(stage.route.admits(shm::Color::kGreen));
+}
+
+TEST_CASE("Second look heeds a word that closes although its tables are damaged") {
+  Stage stage;
+  stage.route.attach(stage.region.get(), stage.app, false);
+  stage.route.look();
+  stage.spoil_tables();
+  stage.store(shm::Color::kGreen, shm::kClosedBlue, 2);
+  CHECK(stage.route.look() == Look::kRejected);
+  CHECK(stage.route.snapshot().route.active == shm::Color::kBlue);
+  CHECK_FALSE(stage.route.admits(shm::Color::kBlue));
+}
+
+TEST_CASE(
+    "Mirror counts before anything was accepted, when it is whole, and yields to the region") {
+  Stage stage;
+  stage.store(shm::Color::kGreen, 0, 9);
+  auto copy = std::make_unique<shm::MirrorCopy>();
+  copy->control_id = 42;
+  copy->control_index = stage.app;
+  copy->word = stage.region->apps[stage.app].word;
+  copy->generation = 9;
+  copy->tables[0] = copy->tables[1] = shm::unpublished_table();
+
+  core::AcceptedRoute route;
+  route.attach(nullptr, shm::kMaxApps, true);
+  copy->tables[1].count = 1;
+  CHECK_FALSE(route.accept_mirror(*copy));
+  copy->tables[1].count = 0;
+  copy->control_index = 0;
+  CHECK_FALSE(route.accept_mirror(*copy));
+  copy->control_index = stage.app;
+  CHECK(route.accept_mirror(*copy));
+  CHECK(route.basis() == Basis::kMirror);
+  CHECK(route.snapshot().route.active == shm::Color::kGreen);
+  CHECK_FALSE(route.accept_mirror(*copy));
+
+  stage.store(shm::Color::kBlue, 0, 10);
+  route.attach(stage.region.get(), stage.app, false);
+  CHECK(route.look() == Look::kAccepted);
+  CHECK(route.basis() == Basis::kRegion);
+  CHECK(route.snapshot().generation == 10);
+}
+
+TEST_CASE("Region that goes away leaves what was accepted") {
+  Stage stage;
+  stage.store(shm::Color::kGreen, 0, 2);
+  stage.route.attach(stage.region.get(), stage.app, false);
+  stage.route.look();
+  stage.route.attach(nullptr, shm::kMaxApps, true);
+  CHECK(stage.route.look() == Look::kUnchanged);
+  CHECK(stage.route.basis() == Basis::kRegion);
+  CHECK(stage.route.snapshot().route.active == shm::Color::kGreen);
+}

@@ -1,1 +1,84 @@
+// The status document: see render_json.hpp.
+#include "ngx_module/core/render_json.hpp"
+
 #include <catch2/catch.hpp>
+#include <string>
+
+using namespace bluegreen;
+
+namespace {
+
+std::string time_of(std::uint64_t seconds) {
+  char buffer[64];
+  core::BoundedWriter out(buffer, sizeof(buffer));
+  core::render_time(out, seconds * 1000000000U);
+  return {buffer, out.needed()};
+}
+
+core::AppStatus app_with(const shm::Endpoint* endpoints, std::uint32_t count) {
+  core::AppStatus app;
+  app.name = "app";
+  app.source = "region";
+  app.generation = 1234567890123U;
+  app.route.active = shm::Color::kGreen;
+  app.route.weight = 250;
+  app.route.flags = shm::kFallback | shm::kClosedBlue;
+  app.colors[0] = {"v1", 3, 40, 0, nullptr, 0};
+  app.colors[1] = {"v\"2", 0, 1, 1767225600000000000U, endpoints, count};
+  return app;
+}
+
+}  // namespace
+
+TEST_CASE("Time is RFC 3339 in UTC, leap days and centuries included") {
+  CHECK(time_of(0) == "1970-01-01T00:00:00Z");
+  CHECK(time_of(951782400) == "2000-02-29T00:00:00Z");
+  CHECK(time_of(951868799) == "2000-02-29T23:59:59Z");
+  CHECK(time_of(951868800) == "2000-03-01T00:00:00Z");
+  CHECK(time_of(1709164800) == "2024-02-29T00:00:00Z");
+  CHECK(time_of(4107542400) == "2100-03-01T00:00:00Z");
+  CHECK(time_of(1767225600) == "2026-01-01T00:00:00Z");
+}
+
+TEST_CASE("Document has the contract's shape") {
+  shm::Endpoint endpoint{};
+  REQUIRE(shm::parse_endpoint("172.20.0.5:8000", endpoint));
+  core::StatusHead head;
+  head.control_state = "ok";
+  head.control_path = "/c";
+  head.telemetry_state = "missing";
+  head.inexact = true;
+  char buffer[2048];
+  core::BoundedWriter out(buffer, sizeof(buffer));
+  core::render_head(out, head);
+  core::render_app(out, app_with(&endpoint, 1), true);
+  core::render_tail(out);
+  CHECK(std::string(buffer, out.needed()) ==
+        R"({"schema":1,"control":{"state":"ok","path":"/c"},)"
+        R"("telemetry":{"state":"missing","path":"","inexact":true},)"
+        R"("workers":{"live":0,"attached":0},"apps":{"app":{"active":"green",)"
+        R"("generation":1234567890123,"weight":250,"flags":["fallback","closed_blue"],)"
+        R"("release":"v\"2","source":"region","colors":{"blue":{"release":"v1","in_flight":3,)"
+        R"("requests":40,"endpoints":[]},"green":{"release":"v\"2","in_flight":0,"requests":1,)"
+        R"("endpoints":[{"address":"172.20.0.5:8000","weight":1,"health":"unknown",)"
+        R"("since":"2026-01-01T00:00:00Z","last_error":""}]}}}}})"
+        "\n");
+}
+
+TEST_CASE("Document gives its reason when the control file is not whole") {
+  core::StatusHead head;
+  head.control_state = "damaged";
+  head.control_reason = "too short";
+  char buffer[256];
+  core::BoundedWriter out(buffer, sizeof(buffer));
+  core::render_head(out, head);
+  CHECK(std::string(buffer, out.needed()).find(R"("path":"","reason":"too short"})") !=
+        std::string::npos);
+}
+
+TEST_CASE("Applications are separated by commas") {
+  char buffer[2048];
+  core::BoundedWriter out(buffer, sizeof(buffer));
+  core::render_app(out, app_with(nullptr, 0), false);
+  CHECK(buffer[0] == ',');
+}
