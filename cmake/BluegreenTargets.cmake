@@ -2,6 +2,13 @@
 
 set(BLUEGREEN_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitize= takes them")
 
+# Several build folders of one checkout share what they compiled, where ccache is installed: the
+# folder's name is no part of the key.
+find_program(BLUEGREEN_CCACHE ccache)
+if(BLUEGREEN_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 ${BLUEGREEN_CCACHE})
+endif()
+
 # NGINX's headers and third-party ones are SYSTEM includes: these warnings are about our code.
 function(bluegreen_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
