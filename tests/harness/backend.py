@@ -71,6 +71,7 @@ class AsyncBackend:
     /stream      head and one byte at once, the rest at open_gate()
     /status/500  that status                        /accel?to=/x  X-Accel-Redirect: /x
     /close       closes without an answer           /ws           WebSocket echo
+    /cut         waits like /gate, then closes without an answer
     """
 
     def __init__(self, color: str, release: str = "v1", port: int | None = None) -> None:
@@ -136,11 +137,11 @@ class AsyncBackend:
             await self._websocket(reader, writer, headers)
             return False
         await self._body(reader, headers)
-        if url.path == "/close":
-            return False
         more, status = "", 200
-        if url.path == "/gate":
+        if url.path in ("/gate", "/cut"):
             await self._wait()
+        if url.path in ("/close", "/cut"):
+            return False
         if url.path.startswith("/status/"):
             status = int(url.path.rsplit("/", 1)[1])
         if url.path == "/accel":
