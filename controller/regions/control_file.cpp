@@ -206,8 +206,8 @@ Result<void> ControlFile::flush(const void* from, std::size_t size) {
 }
 
 Result<bool> ControlFile::add_app(const std::string& app) {
-  const auto lock =
-      HostLock::acquire(run_dir_, control_lock_name(id()), path_, LockHolder{0, "init", {}, {}}, kWriterWait, false);
+  const auto lock = HostLock::acquire(run_dir_, control_lock_name(id()), path_,
+                                      LockHolder{0, "init", {}, {}}, kWriterWait, false);
   if (!lock) {
     return tl::unexpected(lock.error());
   }
@@ -234,8 +234,8 @@ Result<bool> ControlFile::add_app(const std::string& app) {
 
 template <class Change>
 Result<std::uint64_t> ControlFile::change_route(const std::string& app, Change change) {
-  const auto lock =
-      HostLock::acquire(run_dir_, control_lock_name(id()), path_, LockHolder{0, "change", {}, {}}, kWriterWait, false);
+  const auto lock = HostLock::acquire(run_dir_, control_lock_name(id()), path_,
+                                      LockHolder{0, "change", {}, {}}, kWriterWait, false);
   if (!lock) {
     return tl::unexpected(lock.error());
   }
