@@ -18,7 +18,7 @@ struct ColorStatus {
   std::string_view release;
   std::uint64_t in_flight = 0;
   std::uint64_t requests = 0;
-  std::uint64_t since_unix_ns = 0;  // publication; 0 for bluegreen_server lines
+  std::uint64_t since_unix_ns = 0;  // publication, or the configuration's start
   const shm::Endpoint* endpoints = nullptr;
   std::uint32_t count = 0;
 };

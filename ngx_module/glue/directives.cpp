@@ -203,9 +203,8 @@ static char* ngx_http_bluegreen_server(ngx_conf_t* cf, ngx_command_t*, void* dat
 }
 
 static char* ngx_http_bluegreen_status(ngx_conf_t* cf, ngx_command_t*, void*) {
-  if (main_conf(cf).control_path.data == nullptr) {
-    return refuse(cf, "\"bluegreen_status\" needs \"bluegreen_control FILE\" before it");
-  }
+  main_conf(cf).status_file = cf->conf_file->file.name.data;
+  main_conf(cf).status_line = cf->conf_file->line;
   auto* const clcf = static_cast<ngx_http_core_loc_conf_t*>(
       ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
   clcf->handler = ngx_http_bluegreen_status_handler;
@@ -258,6 +257,19 @@ void* ngx_http_bluegreen_create_srv_conf(ngx_conf_t* cf) {
 }
 
 // After NGINX's own upstream module: every upstream that has a `bluegreen` was given to us.
+static const char* ngx_http_bluegreen_fault(const MainConf& conf, const SrvConf& srv) {
+  if (srv.upstream == nullptr) {
+    return nullptr;
+  }
+  if (srv.name.len == 0) {
+    return "\"bluegreen_server\" needs \"bluegreen NAME\"";
+  }
+  if (conf.control_path.data == nullptr) {
+    return "\"bluegreen\" needs \"bluegreen_control FILE\" in the http block,";
+  }
+  return srv.initialized ? nullptr : "another load balancing method replaces \"bluegreen\"";
+}
+
 char* ngx_http_bluegreen_init_main_conf(ngx_conf_t* cf, void* data) {
   const auto& conf = *static_cast<MainConf*>(data);
   const auto* const umcf = static_cast<ngx_http_upstream_main_conf_t*>(
@@ -265,26 +277,22 @@ char* ngx_http_bluegreen_init_main_conf(ngx_conf_t* cf, void* data) {
   auto* const* const list = static_cast<ngx_http_upstream_srv_conf_t**>(umcf->upstreams.elts);
   for (ngx_uint_t i = 0; i < umcf->upstreams.nelts; ++i) {
     if (list[i]->srv_conf == nullptr) {
-      continue;
+      continue;  // made by a proxy_pass to an address
     }
     const auto& srv =
         *static_cast<SrvConf*>(ngx_http_conf_upstream_srv_conf(list[i], ngx_http_bluegreen_module));
-    if (srv.upstream == nullptr) {
-      continue;
-    }
-    const char* wrong = nullptr;
-    if (srv.name.len == 0) {
-      wrong = "\"bluegreen_server\" needs \"bluegreen NAME\"";
-    } else if (conf.control_path.data == nullptr) {
-      wrong = "\"bluegreen\" needs \"bluegreen_control FILE\" in the http block,";
-    } else if (!srv.initialized) {
-      wrong = "another load balancing method replaces \"bluegreen\"";
-    }
-    if (wrong != nullptr) {
-      ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s in upstream \"%V\" in %s:%ui", wrong,
+    if (const char* const fault = ngx_http_bluegreen_fault(conf, srv)) {
+      ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s in upstream \"%V\" in %s:%ui", fault,
                     &list[i]->host, srv.file, srv.line);
       return static_cast<char*>(NGX_CONF_ERROR);
     }
+  }
+  if (conf.status_file != nullptr && conf.control_path.data == nullptr) {
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"bluegreen_status\" needs \"bluegreen_control FILE\" in the http block, in "
+                  "%s:%ui",
+                  conf.status_file, conf.status_line);
+    return static_cast<char*>(NGX_CONF_ERROR);
   }
   return NGX_CONF_OK;
 }

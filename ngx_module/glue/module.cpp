@@ -23,9 +23,7 @@ MainConf* conf_of(ngx_cycle_t* cycle) noexcept {
   }
   auto* const conf =
       static_cast<MainConf*>(ngx_http_cycle_get_module_main_conf(cycle, ngx_http_bluegreen_module));
-  return conf != nullptr && conf->upstreams.nelts != 0 && conf->control_path.data != nullptr
-             ? conf
-             : nullptr;
+  return conf != nullptr && conf->control_path.data != nullptr ? conf : nullptr;
 }
 
 // Master: so that the file is the worker's user's, and every application has its name in it.
@@ -76,6 +74,7 @@ static ngx_int_t ngx_http_bluegreen_init_module(ngx_cycle_t* cycle) {
   static std::uint64_t cycles = 0;
   conf->cycle = cycle;
   conf->cycles = ++cycles;
+  conf->since_unix_ns = static_cast<std::uint64_t>(ngx_time()) * 1000000000U;
   if (conf->telemetry_path.data != nullptr) {
     prepare_telemetry(*conf);
   } else {

@@ -50,9 +50,11 @@ core::AppStatus model_of(const MainConf& conf, const Upstream& upstream,
   for (const shm::Color color : shm::kColors) {
     const std::size_t c = shm::index_of(color);
     const shm::EndpointTable& table = upstream.table(color);
-    model.colors[c] = {upstream.release(color),   figures.color[c].in_flight,
-                       figures.color[c].requests, table.published_unix_ns,
-                       table.endpoints,           table.count};
+    const bool published = shm::is_published(table);
+    model.colors[c] = {
+        upstream.release(color),   figures.color[c].in_flight,
+        figures.color[c].requests, published ? table.published_unix_ns : conf.since_unix_ns,
+        table.endpoints,           table.count};
   }
   return model;
 }

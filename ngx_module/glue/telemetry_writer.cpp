@@ -12,6 +12,30 @@ namespace bluegreen::glue {
 
 namespace {
 
+// Back into process memory, with the gauges as they are.
+void leave_counters(App* const* apps, std::size_t count) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t c = 0; c < 2; ++c) {
+      shm::Counters& own = apps[i]->own[c];
+      // Relaxed: nobody else sees this block; pairs with this thread's own reads.
+      own.in_flight.store(apps[i]->held[c], std::memory_order_relaxed);
+      apps[i]->counters[c] = &own;
+    }
+  }
+}
+
+// Workers that died without a slot cannot take their word back. At a start after which nobody of
+// the file's former users is alive, it is void.
+void forget_dead_slotless(int fd, shm::TelemetryRegion& region) noexcept {
+  for (std::uint32_t slot = 0; slot < shm::kMaxSlots; ++slot) {
+    if (shm::slot_life(fd, slot) != shm::SlotLife::kFree) {
+      return;
+    }
+  }
+  // Sequentially consistent pairs with a drain's reading of it, like a gauge.
+  region.slotless.store(0, std::memory_order_seq_cst);
+}
+
 std::uint64_t unix_ns() noexcept {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -97,6 +121,7 @@ int TelemetryWriter::prepare(const char* path, App* const* apps, std::size_t cou
     return errno;
   }
   auto* const region = static_cast<shm::TelemetryRegion*>(mapping.data());
+  forget_dead_slotless(fd.get(), *region);
   for (std::size_t i = 0; i < count; ++i) {
     if (shm::add_name(region->names, apps[i]->name) == shm::kMaxApps) {
       return ENOSPC;
@@ -156,11 +181,7 @@ bool TelemetryWriter::attach(const char* path, App* const* apps, std::size_t cou
     return false;
   }
   if (!same_file(path)) {
-    // Out of the mapping first: it is about to go.
-    for (std::size_t i = 0; i < count; ++i) {
-      apps[i]->counters[0] = &apps[i]->own[0];
-      apps[i]->counters[1] = &apps[i]->own[1];
-    }
+    leave_counters(apps, count);  // the mapping is about to go
     int error = 0;
     if (!map(path, error)) {
       unmap();
@@ -229,10 +250,7 @@ void TelemetryWriter::count_slotless(bool slotless) noexcept {
 }
 
 void TelemetryWriter::leave(App* const* apps, std::size_t count) noexcept {
-  for (std::size_t i = 0; i < count; ++i) {
-    apps[i]->counters[0] = &apps[i]->own[0];
-    apps[i]->counters[1] = &apps[i]->own[1];
-  }
+  leave_counters(apps, count);
   say_attached(0, shm::ControlState::kMissing);
   count_slotless(false);
   unmap();

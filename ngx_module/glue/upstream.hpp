@@ -61,7 +61,10 @@ struct ngx_http_bluegreen_main_conf_t {
   ngx_event_t tick;
   ngx_connection_t tick_connection;  // NGINX's debug log takes a timer's data for one
   ngx_cycle_t* cycle;
-  std::uint64_t cycles;
+  std::uint64_t cycles;         // configurations that this master has seen
+  std::uint64_t since_unix_ns;  // when this one began
+  u_char* status_file;          // where a `bluegreen_status` stands
+  ngx_uint_t status_line;
   bluegreen::shm::ControlState said_control;
   bool said_telemetry;
   bool started;

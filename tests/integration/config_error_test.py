@@ -85,7 +85,7 @@ CASES = {
         '"bluegreen_server" needs "bluegreen NAME" in upstream "app" in FILE:5'),
     "bluegreen without bluegreen_control": (
         "bluegreen_control {folder}/control;", "# none",
-        '"bluegreen_status" needs "bluegreen_control FILE" before it in FILE:12'),
+        '"bluegreen" needs "bluegreen_control FILE" in the http block, in upstream "app" in FILE:4'),
     "status with an argument": (
         "bluegreen_status;", "bluegreen_status yaml;",
         'invalid number of arguments in "bluegreen_status" directive in FILE:LINE'),
@@ -116,14 +116,23 @@ def test_bad_line_is_refused_with_its_message(case) -> None:
         assert f"[emerg] {expected}" in re.sub(r"\d+#\d+: ", "", run.stderr), run.stderr
 
 
-def test_bluegreen_without_control_and_status_is_refused_with_the_upstream_named() -> None:
+def test_status_without_bluegreen_control_is_refused() -> None:
     with work_folder() as folder:
-        block, _ = write(folder, free_port(), "bluegreen_control {folder}/control;", "# none")
-        text = (folder / "block.conf").read_text().replace("bluegreen_status;", "return 204;")
-        (folder / "block.conf").write_text(text)
-        run = Nginx(folder, block).test()
-        assert ('"bluegreen" needs "bluegreen_control FILE" in the http block, in upstream "app" in '
-                f"{folder}/block.conf:4") in run.stderr
+        (folder / "block.conf").write_text("server { listen 127.0.0.1:1;\n location / { bluegreen_status; } }\n")
+        run = Nginx(folder, f"include {folder}/block.conf;").test()
+        assert ('"bluegreen_status" needs "bluegreen_control FILE" in the http block, in '
+                f"{folder}/block.conf:2") in run.stderr
+
+
+def test_status_may_stand_before_bluegreen_control_and_without_any_application() -> None:
+    with work_folder() as folder:
+        region = Region(folder)
+        region.init()
+        http = f"server {{ listen 127.0.0.1:{free_port()}; location = /bluegreen/status {{ bluegreen_status; }} }}"
+        with Nginx(folder, http + region.top()) as nginx:
+            document = nginx.status()
+            assert document["control"]["state"] == document["telemetry"]["state"] == "ok"
+            assert document["apps"] == {}
 
 
 def test_template_itself_is_accepted_and_a_test_run_makes_no_region() -> None:

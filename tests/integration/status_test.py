@@ -1,10 +1,14 @@
 """The status document: the contract's shape, methods, headers."""
 
+import fcntl
 import os
 import pwd
 import stat
+import struct
 
-from harness import Nginx, NginxBackend, Region, free_port, request, work_folder
+from harness import AsyncBackend, Connection, Nginx, NginxBackend, Region, free_port, request, until, work_folder
+
+F_OFD_SETLK, SLOTS_AT, SLOT_SIZE, SLOTS = 37, 1331200, 16512, 128
 
 
 def test_document_has_the_contracts_shape() -> None:
@@ -71,3 +75,35 @@ def test_nginx_serves_without_telemetry_and_says_so() -> None:
             assert document["apps"]["app"]["colors"]["blue"]["requests"] == 1
             assert "a drain cannot be exact" in nginx.error_log
             assert region.telemetry.read_bytes() == b"foreign" * 1000
+
+
+def take_all_slots(path) -> int:
+    """A descriptor that owns every slot, as 128 workers would."""
+    fd = os.open(path, os.O_RDWR)
+    for slot in range(SLOTS):
+        fcntl.fcntl(fd, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, SLOTS_AT + slot * SLOT_SIZE, 1, 0))
+    return fd
+
+
+def test_worker_without_a_free_slot_serves_says_inexact_and_takes_one_with_its_gauges_later() -> None:
+    with work_folder() as folder, AsyncBackend("blue") as blue:
+        region = Region(folder)
+        region.init()
+        region.publish("blue", "v1", [blue.address])
+        with Nginx(folder, region.http(free_port())):
+            pass  # makes the telemetry
+        fd = take_all_slots(region.telemetry)
+        with Nginx(folder, region.http(free_port())) as nginx, Connection(nginx.port) as client:
+            client.ask("/gate")
+            until(lambda: blue.waiting == 1, "the request is in flight")
+            document = nginx.status()
+            assert document["telemetry"] == {"state": "ok", "path": str(region.telemetry), "inexact": True}
+            assert nginx.in_flight() == (1, 0)
+            os.close(fd)
+            until(lambda: nginx.status()["workers"] == {"live": 1, "attached": 1}, "a slot was taken")
+            assert not nginx.status()["telemetry"]["inexact"]
+            assert nginx.in_flight() == (1, 0)
+            assert nginx.status()["apps"]["app"]["colors"]["blue"]["requests"] == 1
+            blue.open_gate()
+            assert client.answer().status == 200
+            assert nginx.in_flight() == (0, 0)
