@@ -140,6 +140,7 @@ int doctor_command(CommandContext& context);
 int version_command(CommandContext& context);
 int deploy_command(CommandContext& context);
 int rollback_command(CommandContext& context);
+int recover_command(CommandContext& context);
 int history_command(CommandContext& context);
 // Hidden: the deploy itself, detached from the command that started it. ID names its trace folder.
 int run_deploy_command(CommandContext& context);

@@ -19,7 +19,9 @@ constexpr OptionSpec kDrainOptions[] = {
 constexpr ArgumentSpec kDeployArguments[] = {
     {"IMAGE", "what to deploy: repo:tag or repo@sha256:..., or the process runtime's word"}};
 constexpr OptionSpec kDeployOptions[] = {
-    {"--id", "ID", "name of this deploy (default: the SSM command id, or a new one)"}};
+    {"--id", "ID",
+     "its name; again with the same one follows it or repeats its end "
+     "(default: the SSM command id, or a new one)"}};
 constexpr ArgumentSpec kRunDeployArguments[] = {{"ID", "the deploy to run"}};
 #endif
 
@@ -31,7 +33,8 @@ constexpr CommandSpec kCommands[] = {
      deploy_command},
 #endif
 #ifdef BGCTL_HAS_ROLLBACK
-    {"rollback", {}, {}, "go back to the previous release", rollback_command},
+    {"rollback", {}, kDeployOptions, "go back to the previous release", rollback_command},
+    {"recover", {}, {}, "finish or undo what an interrupted deploy has left", recover_command},
 #endif
     {"switch", kColorArgument, kSwitchOptions, "make COLOR serve, at once", switch_command},
     {"drain", kColorArgument, kDrainOptions,

@@ -167,6 +167,48 @@ void check_libcurl(Checks& checks) {
   checks.push_back({"libcurl", CheckState::kOk, "libcurl.so.4 can be loaded", {}});
 }
 
-void check_runtimes([[maybe_unused]] CommandContext& context, [[maybe_unused]] Checks& checks) {}
+#ifdef BGCTL_HAS_MAKE_RUNTIME
+namespace {
+
+// What a deploy would check before it begins, on the color that it would go to.
+Check preflight(const Config& config, const AppConfig& app) {
+  Color idle = Color::kGreen;
+  ControlState ignored;
+  const auto control =
+      ControlFile::open(config.control, ControlAccess::kRead, config.run_dir, ignored);
+  if (control) {
+    if (const auto now = control->read(app.name)) {
+      idle = shm::other(now->route.active);
+    }
+  }
+  const bool compose = std::holds_alternative<ComposeConfig>(app.runtime);
+  const std::string name = std::string(compose ? "compose" : "process") + " runtime";
+  const auto runtime = make_runtime(config, app);
+  const auto ready = runtime ? (*runtime)->preflight(idle) : tl::unexpected(runtime.error());
+  const std::string subject = "application " + app.name + ": ";
+  return ready ? Check{name, CheckState::kOk, subject + "ready to deploy", {}}
+               : Check{name, CheckState::kFail, subject + ready.error().what, ready.error().hint};
+}
+
+}  // namespace
+
+void check_runtimes(CommandContext& context, Checks& checks) {
+  const GlobalOptions& global = context.global();
+  if (!global.control.empty() && !global.config_given) {
+    return;
+  }
+  const auto config = context.config();
+  if (!config) {
+    return;
+  }
+  for (const auto& [name, app] : (*config)->apps) {
+    if (global.app.empty() || global.app == name) {
+      checks.push_back(preflight(**config, app));
+    }
+  }
+}
+#else
+void check_runtimes(CommandContext&, Checks&) {}
+#endif
 
 }  // namespace bluegreen

@@ -100,10 +100,11 @@ Result<std::optional<Verdict>> recover_one(RecoveryWorld& world, const AppConfig
   }
   const Attempt attempt = last_attempt(*records);
   if (!attempt.verdict.empty() && is_whole(attempt.verdict)) {
-    if (summary.verdict) {
+    Verdict verdict = verdict_from(attempt.verdict);
+    const bool tried_again = own && verdict.code == ExitCode::kInterrupted;
+    if (summary.verdict || tried_again) {
       return std::nullopt;
     }
-    Verdict verdict = verdict_from(attempt.verdict);
     (void)trace.write_verdict(verdict);
     return verdict;
   }

@@ -139,6 +139,16 @@ TEST_CASE("deploy that is tried again with its id gets no verdict from recovery"
   CHECK(recover_all(world)->empty());
 }
 
+TEST_CASE("deploy that was interrupted and undone can be tried again with its id") {
+  FakeWorld world;
+  REQUIRE(dies(prepared(world), "v2", 12, true));
+  REQUIRE(recover_all(world));
+  REQUIRE(world.traces["d1"].verdict->code == ExitCode::kInterrupted);
+  world.traces["d1"].verdict.reset();  // what the foreground does before it asks again
+  CHECK(recover_all(world, quick_config(), "d1")->empty());
+  CHECK(deploy_image(world, "v2").verdict.code == ExitCode::kDone);
+}
+
 TEST_CASE("deploy that died before its first record has moved nothing") {
   FakeWorld world;
   prepared(world);

@@ -1,0 +1,37 @@
+// What deploy and rollback have in common: finding the deploy's trace, starting its process
+// (run-deploy) or attaching to it, following it to its verdict.
+//
+// The foreground changes nothing but the trace folder and may be killed at any moment. Calling
+// again with the same id attaches to the process while it runs and repeats its verdict afterwards;
+// only a deploy that did nothing (10) or was interrupted (90) is tried again.
+#pragma once
+
+#include <string>
+
+#include "controller/commands/command.hpp"
+#include "controller/regions/control_file.hpp"
+
+namespace bluegreen {
+
+struct Wish {
+  std::string command;  // deploy, rollback
+  std::string image;    // empty for a rollback
+};
+
+// The whole of the foreground; the exit code.
+int run_in_foreground(CommandContext& context, const Wish& wish);
+
+// What the application's commands need, opened and checked; see target.hpp for its little brother.
+struct DeployPlace {
+  Target target;
+  const Config* config = nullptr;
+  const AppConfig* app = nullptr;
+  std::unique_ptr<ControlFile> control;
+
+  std::string lock_name() const;
+};
+
+// kUsage: configuration or control file; kPreflight: the application is not in the control file.
+Result<DeployPlace> open_place(CommandContext& context, ControlAccess access);
+
+}  // namespace bluegreen
