@@ -6,12 +6,11 @@ network (network.py), so what has to be downloaded is downloaded before.
 """
 
 import os
-import signal
 import socket
 from contextlib import contextmanager
 from pathlib import Path
 
-from shell import await_condition, run
+from shell import run
 
 TOP = Path(__file__).resolve().parents[3]
 SPARE = 12 << 20  # what a full disk still has: less than the big image, enough for logs
@@ -50,11 +49,15 @@ class Engine:
     def _script(self, *words):
         return run(TOP / "scripts/engine", *words, "--root", self.root, env=self.environment)
 
-    def kill(self):
-        """SIGKILL to dockerd: the containers and their network go on without it."""
-        pid = int((self.root / "dockerd.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGKILL)
-        await_condition("dockerd has ended", lambda: not alive(pid), 10)
+    @contextmanager
+    def unreachable(self):
+        """Nothing answers where the engine was, while the containers go on."""
+        path, away = self.root / "docker.sock", self.root / "docker.away"
+        path.rename(away)
+        try:
+            yield
+        finally:
+            away.rename(path)
 
     @contextmanager
     def full_disk(self):
@@ -87,9 +90,12 @@ class Engine:
         self.stop()
         leftovers = [line for line in Path("/proc/self/mounts").read_text().splitlines()
                      if str(self.root) in line and not line.startswith("bluegreen-e2e")]
+        leftovers += processes_in(self.root)
         if self._mounted:
-            run("umount", self.data)
-        return leftovers + processes_in(self.root)
+            unmounted = run("umount", self.data, check=False)
+            if unmounted.returncode != 0:
+                leftovers.append(unmounted.stderr.strip())
+        return leftovers
 
 
 def free_port():

@@ -48,7 +48,7 @@ class Host:
             self.engine.build(self.image(version), TOP / "compose/app", "--build-arg",
                               f"BASE_IMAGE={PYTHON_BASE}", "--build-arg", f"VERSION={version}")
         self._build_big()
-        for version in (*VERSIONS, BIG):
+        for version in VERSIONS:
             self.engine.docker("push", self.image(version), timeout=300)
         for version in VERSIONS:  # a deploy has to pull them
             self.engine.docker("image", "rm", self.image(version))
@@ -155,10 +155,15 @@ class Host:
         return bool(container) and self.engine.inspect(container, "{{.State.Running}}") == "true"
 
     def await_healthy(self, service, seconds=60):
-        await_condition(
-            f"{service} is healthy",
-            lambda: self.engine.inspect(self.container(service), "{{.State.Health.Status}}") == "healthy",
-            seconds)
+        container = self.container(service)
+        try:
+            await_condition(
+                f"{service} is healthy",
+                lambda: self.engine.inspect(container, "{{.State.Health.Status}}") == "healthy", seconds)
+        except AssertionError as error:
+            logs = self.engine.docker("logs", "--tail", "20", container)
+            raise AssertionError(f"{error}\n{self.engine.inspect(container, '{{json .State}}')}\n"
+                                 f"{logs.stdout}{logs.stderr}") from None
 
     def started(self, service):
         container = self.container(service)
