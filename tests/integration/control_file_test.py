@@ -189,3 +189,16 @@ def test_deleted_file_leaves_the_route_in_force_and_says_missing(region, blue, g
         until(lambda: state(nginx) == "missing", "the status document says missing")
         assert nginx.get("/").headers["X-Color"] == "green"
         assert nginx.status()["workers"]["attached"] == 0
+
+
+def test_restart_without_the_control_file_goes_on_with_what_was_accepted_before(region, blue, green) -> None:
+    published(region, blue, green)
+    region.switch("green")
+    with nginx_for(region) as nginx:
+        until(lambda: attached(nginx), "the mirrors are written")
+    os.unlink(region.control)
+    with nginx_for(region, blue=blue.address) as nginx:
+        for _ in range(10):
+            assert nginx.get("/").headers["X-Color"] == "green"
+        assert state(nginx) == "missing"
+        assert nginx.status()["apps"]["app"]["source"] == "mirror"

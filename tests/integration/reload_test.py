@@ -1,5 +1,7 @@
 """Reloads: one telemetry, counters that run on, requests that end where they began."""
 
+from pathlib import Path
+
 from harness import AsyncBackend, Connection, Nginx, NginxBackend, Region, WebSocket, free_port, until, work_folder
 
 
@@ -54,3 +56,21 @@ def test_single_process_serves_too() -> None:
             region.switch("green")
             assert nginx.get("/").headers["X-Color"] == "green"
             assert nginx.status()["workers"] == {"live": 1, "attached": 1}
+
+
+def test_reloads_leave_one_mapping_of_each_file_in_the_master_and_in_the_workers() -> None:
+    with work_folder() as folder, NginxBackend("blue", "v1") as blue:
+        region = Region(folder)
+        region.init()
+        region.publish("blue", "v1", [blue.address])
+        with Nginx(folder, region.http(free_port())) as nginx:
+            def mappings(pid: int) -> int:
+                lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+                return sum(str(region.control) in line or str(region.telemetry) in line for line in lines)
+
+            for _ in range(5):
+                nginx.get("/")
+                nginx.reload()
+            until(lambda: len(nginx.workers()) == 1, "the old workers have gone")
+            assert mappings(nginx.pid) == 1  # control, for the workers to inherit
+            assert mappings(nginx.workers()[0].pid) == 2

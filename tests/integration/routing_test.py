@@ -62,6 +62,17 @@ def test_application_added_after_the_start_counts_from_the_next_request_on() -> 
             assert nginx.get("/").headers["X-Color"] == "green"
 
 
+def test_application_added_after_the_start_is_found_where_no_server_line_stands() -> None:
+    with work_folder() as folder, NginxBackend("blue", "v1") as blue:
+        region = Region(folder)
+        region.init("another")
+        with Nginx(folder, region.http(free_port())) as nginx:
+            assert nginx.get("/").status == 502
+            region.init("app")
+            region.publish("blue", "v1", [blue.address])
+            assert nginx.get("/").headers["X-Color"] == "blue"
+
+
 def test_endpoints_get_requests_by_smooth_weighted_round_robin() -> None:
     with work_folder() as folder, NginxBackend("blue", "a") as a, NginxBackend("blue", "b") as b:
         region = Region(folder)
