@@ -243,10 +243,12 @@ def test_start_killed_in_its_compose_command_is_undone_by_the_next_call(world, i
 
 
 def running_compose(lock: pathlib.Path, parent: int) -> bool:
-    """Whether a child of `parent` holds the project's lock file open."""
+    """Whether `docker`, as a child of `parent`, holds the project's lock file open."""
     for pid in pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
         try:
-            if os.readlink(f"/proc/{pid}/fd/3") == str(lock):
+            # By its name: between fork and exec the child has our descriptors anyway.
+            name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+            if name == "docker" and os.readlink(f"/proc/{pid}/fd/3") == str(lock):
                 return True
         except OSError:
             continue
