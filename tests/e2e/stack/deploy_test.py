@@ -44,7 +44,7 @@ def test_rollback_returns_at_once_to_a_color_that_still_runs(host, loading):
         began = time.monotonic()
         done = host.bgctl("rollback", config=keeping)
         took = time.monotonic() - began
-    print(f"rollback took {took * 1000:.0f} ms; failed {seen.result['failed']}")
+    print(f"rollback took {took * 1000:.0f} ms; failed {seen.result['failed']}\n{done.stdout}{done.stderr}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (host.status()["active"], host.status()["release"]) == (before["active"], before["release"])
     assert seen.result["failed"] == 0

@@ -51,10 +51,18 @@ def test_a_registry_that_is_down_is_30(host, untouched):
     assert str(host.engine.port) in explain(done)
 
 
-def test_a_pull_onto_a_full_disk_is_30(host, untouched):
-    host.engine.docker("image", "rm", "--force", host.image(BIG), check=False)
+def test_a_disk_that_is_nearly_full_before_the_pull_is_20(host, untouched):
     with untouched(), host.engine.full_disk():
         done = host.bgctl("deploy", host.image(BIG))
+    assert done.returncode == 20, explain(done)
+    assert str(host.engine.data) in explain(done)
+
+
+def test_a_disk_that_gets_full_during_the_pull_is_30(host, untouched):
+    daring = host.write_config("daring.json", compose={"min_free_mb": 1})
+    host.engine.docker("image", "rm", "--force", host.image(BIG), check=False)
+    with untouched(), host.engine.full_disk():
+        done = host.bgctl("deploy", host.image(BIG), config=daring)
     assert done.returncode == 30, explain(done)
     assert "no space left" in explain(done)
 
