@@ -53,7 +53,11 @@ Settled settle(PeerState& state) noexcept {
   Upstream& upstream = *state.upstream;
   core::AcceptedRoute& route = upstream.route;
   for (; state.moves <= shm::kMaxMoves; ++state.moves) {
-    refresh(*state.conf, upstream);
+    if (state.looked) {
+      state.looked = false;
+    } else {
+      refresh(*state.conf, upstream);
+    }
     if (__builtin_expect(static_cast<long>(route.index() == shm::kMaxApps), 0) != 0) {
       resolve_app(*state.conf, upstream);
     }
@@ -97,54 +101,42 @@ const char* reason_of(Settled settled) noexcept {
   }
 }
 
-// The variables outlive the table: what they show is copied when it is decided.
-bool remember(PeerState& state) noexcept {
-  const std::uint64_t generation = state.upstream->route.snapshot().generation;
-  const std::string_view release = state.upstream->release(state.color);
-  if (release.size() != state.release.len || generation != state.generation ||
-      view(state.release) != release) {
-    state.release.len = 0;
-    if (!release.empty()) {
-      state.release.data = static_cast<u_char*>(ngx_pnalloc(state.request->pool, release.size()));
-      if (state.release.data == nullptr) {
-        return false;
-      }
-      std::memcpy(state.release.data, release.data(), release.size());
-      state.release.len = release.size();
-    }
-  }
-  state.generation = generation;
-  state.decided = true;
-  return true;
-}
-
-// pc->name is read in the log phase, pc->sockaddr until our free: both outlive the table.
+// pc->name is read in the log phase, the variables too, pc->sockaddr until our free: all of them
+// outlive the table.
 bool hand_out(PeerState& state, ngx_peer_connection_t* pc, const Peer& peer) noexcept {
-  auto* const memory = static_cast<u_char*>(
-      ngx_palloc(state.request->pool, sizeof(ngx_str_t) + peer.length + peer.name_length));
+  const std::size_t size = peer.size();
+  auto* const memory =
+      static_cast<u_char*>(ngx_palloc(state.request->pool, sizeof(ngx_str_t) + size));
   if (memory == nullptr) {
     return false;
   }
-  u_char* const address = memory + sizeof(ngx_str_t);
-  u_char* const text = address + peer.length;
-  std::memcpy(address, &peer.address, peer.length);
-  std::memcpy(text, peer.name, peer.name_length);
+  u_char* const bytes = memory + sizeof(ngx_str_t);
+  std::memcpy(bytes, peer.bytes, size);
   auto* const name = reinterpret_cast<ngx_str_t*>(memory);
-  name->data = text;
+  name->data = bytes + peer.length;
   name->len = peer.name_length;
-  pc->sockaddr = reinterpret_cast<sockaddr*>(address);
+  pc->sockaddr = reinterpret_cast<sockaddr*>(bytes);
   pc->socklen = peer.length;
   pc->name = name;
+  state.release.data = name->data + peer.name_length;
+  state.release.len = peer.release_length;
   return true;
 }
 
+// No endpoint: a name for the log all the same, and what the variables show.
 ngx_int_t busy(PeerState& state, ngx_peer_connection_t* pc) noexcept {
-  auto* const name = static_cast<ngx_str_t*>(ngx_palloc(state.request->pool, sizeof(ngx_str_t)));
-  if (name == nullptr) {
+  const std::string_view release = state.upstream->release(state.color);
+  auto* const memory =
+      static_cast<u_char*>(ngx_palloc(state.request->pool, sizeof(ngx_str_t) + release.size()));
+  if (memory == nullptr) {
     return NGX_ERROR;
   }
+  auto* const name = reinterpret_cast<ngx_str_t*>(memory);
   *name = str(state.upstream->app->name);  // lives as long as the cycle
   pc->name = name;
+  state.release.data = memory + sizeof(ngx_str_t);
+  state.release.len = release.size();
+  std::memcpy(state.release.data, release.data(), release.size());
   return NGX_BUSY;
 }
 
@@ -158,9 +150,8 @@ ngx_int_t get_peer(PeerState& state, ngx_peer_connection_t* pc) noexcept {
   if (settled != Settled::kYes) {
     return busy(state, pc) == NGX_ERROR ? NGX_ERROR : refuse(state, reason_of(settled));
   }
-  if (!remember(state)) {
-    return NGX_ERROR;
-  }
+  state.generation = state.upstream->route.snapshot().generation;
+  state.decided = true;
   Peers& peers = state.upstream->peers[shm::index_of(state.color)];
   if (state.serial != peers.serial) {
     state.tried = 0;
@@ -270,6 +261,7 @@ static ngx_int_t ngx_http_bluegreen_init_peer(ngx_http_request_t* r,
   state->tried = 0;
   state->moves = 0;
   bluegreen::glue::refresh(*conf, upstream);
+  state->looked = true;
   const auto active = bluegreen::shm::index_of(upstream.route.snapshot().route.active);
   const std::uint32_t count = upstream.peers[active].count;
   ngx_peer_connection_t& pc = r->upstream->peer;

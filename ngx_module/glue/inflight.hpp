@@ -33,6 +33,7 @@ struct PeerState {
   ngx_str_t release;
   shm::Color color;  // of the try that was made last
   bool decided;
+  bool looked;  // peer.init has just looked at the word for the first try
   std::uint8_t moves;
   std::uint32_t current;  // endpoint of the try, in the peers with this serial
   std::uint32_t serial;

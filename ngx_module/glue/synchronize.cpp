@@ -26,18 +26,22 @@ void drop_session(Peer& peer) noexcept {
   peer.session = nullptr;
 }
 
-void prepare_peer(const shm::Endpoint& endpoint, Peer& peer) noexcept {
+void prepare_peer(const shm::Endpoint& endpoint, std::string_view release, Peer& peer) noexcept {
   sockaddr_storage address;
+  char name[shm::kEndpointTextSize];
   const socklen_t length = shm::to_sockaddr(endpoint, address);
-  const bool same = peer.length == length && peer.identity == endpoint.identity &&
-                    std::memcmp(&peer.address, &address, length) == 0;
-  if (!same) {
+  const std::size_t name_length = shm::format_endpoint(endpoint, name);
+  if (peer.length != length || peer.identity != endpoint.identity ||
+      std::memcmp(peer.bytes, &address, length) != 0) {
     drop_session(peer);
   }
   peer.length = length;
+  peer.name_length = static_cast<std::uint32_t>(name_length);
+  peer.release_length = static_cast<std::uint32_t>(release.size());
   peer.identity = endpoint.identity;
-  std::memcpy(&peer.address, &address, sizeof(address));
-  peer.name_length = static_cast<std::uint32_t>(shm::format_endpoint(endpoint, peer.name));
+  std::memcpy(peer.bytes, &address, length);
+  std::memcpy(peer.bytes + length, name, name_length);
+  std::memcpy(peer.bytes + length + name_length, release.data(), release.size());
 }
 
 void prepare_peers(Upstream& upstream) noexcept {
@@ -45,7 +49,7 @@ void prepare_peers(Upstream& upstream) noexcept {
     const shm::EndpointTable& table = upstream.table(color);
     Peers& peers = upstream.peers[shm::index_of(color)];
     for (std::uint32_t i = 0; i < table.count; ++i) {
-      prepare_peer(table.endpoints[i], peers.list[i]);
+      prepare_peer(table.endpoints[i], upstream.release(color), peers.list[i]);
       peers.shares[i].weight = table.endpoints[i].weight;
       peers.shares[i].credit = 0;
     }

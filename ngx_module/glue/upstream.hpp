@@ -14,14 +14,18 @@
 
 namespace bluegreen::glue {
 
-// An endpoint as pc->sockaddr and pc->name want it, made when a table is accepted.
+// An endpoint as a try needs it, made when a table is accepted: the bytes of pc->sockaddr, of
+// pc->name and of $bluegreen_release one after the other, for a single copy into the request's
+// pool.
 struct Peer {
   socklen_t length;
   std::uint32_t name_length;
+  std::uint32_t release_length;
   std::uint64_t identity;
-  sockaddr_storage address;
-  char name[shm::kEndpointTextSize];
   void* session;  // ssl_session_st, for https upstreams
+  char bytes[sizeof(sockaddr_storage) + shm::kEndpointTextSize + shm::kReleaseSize];
+
+  std::size_t size() const noexcept { return length + name_length + release_length; }
 };
 
 struct Peers {
