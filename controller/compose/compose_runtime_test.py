@@ -92,9 +92,8 @@ def images(tmp_path_factory):
         docker("push", "-q", names[mode])
         docker("rmi", names[mode])
     yield names
-    for line in docker("images", "--digests", "--format", "{{.Repository}}@{{.Digest}}",
-                       REPOSITORY).splitlines():
-        docker("rmi", line, check=False)
+    for identity in set(docker("images", "-q", "--no-trunc", REPOSITORY).splitlines()):
+        docker("rmi", "-f", identity)  # all of its names
 
 
 class World:
