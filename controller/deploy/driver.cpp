@@ -82,6 +82,7 @@ Verdict Driver::go(std::size_t from) {
   describe_serving(verdict);
   verdict.headline = headline_done(deploy_, verdict);
   write_down(deploy_.world.trace, verdict, true);
+  ended_ = true;
   return verdict;
 }
 
@@ -182,6 +183,7 @@ Verdict Driver::go_back(const Failure& failure) {
   const bool whole = trouble.empty();
   if (!whole || !try_again_) {
     write_down(deploy_.world.trace, verdict, whole);
+    ended_ = true;
   }
   return verdict;
 }

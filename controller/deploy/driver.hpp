@@ -31,6 +31,8 @@ class Driver {
   // is not written when the same deploy is about to be tried again.
   Verdict finish(const std::vector<std::string>& begun);
   Verdict unwind(const std::vector<std::string>& begun, const Error& cause, bool try_again);
+  // False when the deploy is to be tried again and so has no end yet.
+  bool has_ended() const { return ended_; }
 
  private:
   struct Failure {
@@ -59,6 +61,7 @@ class Driver {
   std::vector<const StepRow*> begun_;
   std::vector<StepTime> times_;
   bool try_again_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace bluegreen

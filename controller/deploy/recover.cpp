@@ -70,7 +70,8 @@ Result<std::string> why_not_finish(Deploy& deploy) {
   return std::string();
 }
 
-Result<Verdict> settle(Deploy& deploy, const Attempt& attempt, bool own) {
+// None: undone, and about to be tried again.
+Result<std::optional<Verdict>> settle(Deploy& deploy, const Attempt& attempt, bool own) {
   auto flipped = FlipStep().observe(deploy);
   if (!flipped) {
     return tl::unexpected(flipped.error());
@@ -87,7 +88,8 @@ Result<Verdict> settle(Deploy& deploy, const Attempt& attempt, bool own) {
     }
     why = *obstacle;
   }
-  return driver.unwind(attempt.begun, {ExitCode::kInterrupted, why, {}, {}}, own);
+  Verdict verdict = driver.unwind(attempt.begun, {ExitCode::kInterrupted, why, {}, {}}, own);
+  return driver.has_ended() ? std::optional(std::move(verdict)) : std::nullopt;
 }
 
 // The verdict that was written, or none when there was nothing to do.
@@ -123,11 +125,7 @@ Result<std::optional<Verdict>> recover_one(RecoveryWorld& world, const AppConfig
   World one{world.control, world.telemetry, world.runtime,   world.clock,
             trace,         world.events,    world.control_id};
   Deploy deploy{one, config, std::move(*plan), attempt.facts, {}, {}, {}};
-  auto verdict = settle(deploy, attempt, own);
-  if (!verdict) {
-    return tl::unexpected(verdict.error());
-  }
-  return *verdict;
+  return settle(deploy, attempt, own);
 }
 
 }  // namespace
