@@ -105,10 +105,13 @@ const char* reason_of(Settled settled) noexcept {
 // outlive the table.
 bool hand_out(PeerState& state, ngx_peer_connection_t* pc, const Peer& peer) noexcept {
   const std::size_t size = peer.size();
-  auto* const memory =
-      static_cast<u_char*>(ngx_palloc(state.request->pool, sizeof(ngx_str_t) + size));
-  if (memory == nullptr) {
-    return false;
+  u_char* memory = state.spare;
+  state.spare = nullptr;
+  if (memory == nullptr || sizeof(ngx_str_t) + size > kSpare) {
+    memory = static_cast<u_char*>(ngx_palloc(state.request->pool, sizeof(ngx_str_t) + size));
+    if (memory == nullptr) {
+      return false;
+    }
   }
   u_char* const bytes = memory + sizeof(ngx_str_t);
   std::memcpy(bytes, peer.bytes, size);

@@ -58,7 +58,8 @@ RequestState* make_main(ngx_http_request_t* main) noexcept {
     return nullptr;
   }
   auto* const state = static_cast<RequestState*>(cleanup->data);
-  ngx_memzero(state, sizeof(*state));
+  ngx_memzero(state, offsetof(RequestState, spare));
+  state->peer.spare = state->spare;
   state->request = main;
   state->peer.request = main;
   state->peer.main = state;

@@ -38,12 +38,17 @@ struct PeerState {
   std::uint32_t current;  // endpoint of the try, in the peers with this serial
   std::uint32_t serial;
   core::Tried tried;
+  u_char* spare;  // kSpare bytes for the first try's address and name; nullptr when used
 };
+
+// Enough for an IPv4 or IPv6 endpoint and a short release, so that most requests allocate once.
+inline constexpr std::size_t kSpare = 112;
 
 struct RequestState {
   ngx_http_request_t* request;
   Hold first;
   PeerState peer;
+  alignas(8) u_char spare[kSpare];
 };
 
 // The state of r for a new upstream; the one it has already when it was redirected.
