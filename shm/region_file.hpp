@@ -92,11 +92,24 @@ struct OpenError {
   const char* field = "";  // kBadSize: which of the header's fields
 };
 
+namespace detail {
+
+// strerror_r returns the text in glibc, a status in musl: whichever was called.
+inline const char* error_text(const char* returned, const char*) noexcept {
+  return returned;
+}
+inline const char* error_text(int failed, const char* filled) noexcept {
+  return failed == 0 ? filled : "unknown error";
+}
+
+}  // namespace detail
+
 // One line without the file's name, for the log of either side. Returns `out`.
 inline const char* describe(const OpenError& e, const RegionKind& kind, char* out,
                             std::size_t size) noexcept {
   const auto expected = static_cast<unsigned long long>(e.expected);
   const auto found = static_cast<unsigned long long>(e.found);
+  char text[64] = {};
   switch (e.result) {
     case OpenResult::kOk:
       std::snprintf(out, size, "ok");
@@ -106,7 +119,8 @@ inline const char* describe(const OpenError& e, const RegionKind& kind, char* ou
       break;
     case OpenResult::kNoAccess:
     case OpenResult::kIoError:
-      std::snprintf(out, size, "%s", std::strerror(e.error));
+      std::snprintf(out, size, "%s",
+                    detail::error_text(::strerror_r(e.error, text, sizeof(text)), text));
       break;
     case OpenResult::kNotRegular:
       std::snprintf(out, size, "not a regular file");

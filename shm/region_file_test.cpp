@@ -146,6 +146,11 @@ TEST_CASE("open_region tells what is not a region file at all") {
   CHECK(message == "no such file");
   CHECK(open_kind(folder.path(), kKind, &message) == OpenResult::kNotRegular);
   CHECK(message == "not a regular file");
+  OpenError denied;
+  denied.result = OpenResult::kNoAccess;
+  denied.error = EACCES;
+  char text[100];
+  CHECK(std::string(describe(denied, kKind, text, sizeof(text))) == "Permission denied");
   const std::string path = folder.file("control");
   REQUIRE(create(path) == 0);
   REQUIRE(::symlink(path.c_str(), folder.file("link").c_str()) == 0);

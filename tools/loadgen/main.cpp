@@ -29,7 +29,7 @@ int load(const LoadOptions& options) {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
-  sigprocmask(SIG_BLOCK, &set, nullptr);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
   Summary summary;
   if (const std::string error = run_load(options, summary); !error.empty()) {
     return failed(error);
