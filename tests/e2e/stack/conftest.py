@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from engine import Engine
+from engine import Engine, processes_in
 from host import BIN, Host
 from load import load
 from network import enter_own_network
@@ -41,9 +41,9 @@ def host():
             left += staging.leftovers()
     finally:
         left += engine.close()
-        if not os.environ.get("BLUEGREEN_KEEP"):
-            shutil.rmtree(folder)
-    assert not left, "left behind: " + "; ".join(left)
+        left += [f"process {pid}: {words[:200]}" for pid, words in processes_in(folder).items()]
+        assert not left, f"left behind, {folder} with it: " + "; ".join(left)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

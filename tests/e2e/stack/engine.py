@@ -90,7 +90,6 @@ class Engine:
         self.stop()
         leftovers = [line for line in Path("/proc/self/mounts").read_text().splitlines()
                      if str(self.root) in line and not line.startswith("bluegreen-e2e")]
-        leftovers += processes_in(self.root)
         if self._mounted:
             unmounted = run("umount", self.data, check=False)
             if unmounted.returncode != 0:
@@ -112,13 +111,14 @@ def alive(pid):
 
 
 def processes_in(folder):
-    """Processes whose command line names the folder: shims, daemons, commands of the tests."""
-    found = []
+    """{process id: command line} of what names the folder: shims, daemons, commands of the tests."""
+    found = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
+        pid = int(path.parent.name)
         try:
             words = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if str(folder) in words and int(path.parent.name) != os.getpid() and alive(int(path.parent.name)):
-            found.append(f"process {path.parent.name}: {words[:200]}")
+        if str(folder) in words and pid != os.getpid() and alive(pid):
+            found[pid] = words
     return found

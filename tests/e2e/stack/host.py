@@ -8,10 +8,11 @@ that a test starts with a color that serves.
 import json
 import os
 import shutil
+import signal
 import time
 from pathlib import Path
 
-from engine import TOP, Engine, free_port
+from engine import TOP, Engine, alive, free_port, processes_in
 from shell import await_condition, run
 
 BIN = Path(os.environ.get("BLUEGREEN_BIN", TOP / "build/release/bin"))
@@ -88,6 +89,12 @@ class Host:
             self.await_healthy(service)
 
     def down(self):
+        # A deploy with `keep_old` has a process that waits to stop the old color: not for us.
+        waiting = [pid for pid, words in processes_in(self.folder).items()
+                   if words.startswith(str(BIN / "bgctl"))]
+        for pid in waiting:
+            os.kill(pid, signal.SIGTERM)
+        await_condition(f"bgctl {waiting} has ended", lambda: not any(map(alive, waiting)), 20)
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5", check=False)
 
     def leftovers(self):
