@@ -19,8 +19,21 @@ install_packages() {
     die "apt-get could not install: ${missing[*]}"
 }
 
+# ensure_packages LIST...: installs what scripts/packages/LIST.txt names.
+ensure_packages() {
+  local folder list package packages=()
+  folder=$(dirname "${BASH_SOURCE[0]}")/../packages
+  for list in "$@"; do
+    while read -r package; do
+      [[ -z $package || $package == \#* ]] || packages+=("$package")
+    done <"$folder/$list.txt"
+  done
+  install_packages "${packages[@]}"
+}
+
+# RUNLEVEL=1: a package's service is not started; an NGINX on port 80 is nobody's wish here.
 apt_install() {
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
     -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install "$@" >/dev/null
 }
 

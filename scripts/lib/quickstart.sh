@@ -54,14 +54,14 @@ deploy_under_load() {
   until (: <"/dev/tcp/$load_host/$load_port") 2>/dev/null; do :; done
   begin=$(monotonic_ns)
   local code=0
-  bgctl deploy "$1" --json >"$state/verdict.json" || code=$?
+  bgctl deploy "$1" --id under-load || code=$?
   end=$(monotonic_ns)
   # Some load on the new color before it ends, so that a late request of the old one would show.
   timeout 1 tail -f /dev/null || true
   kill -TERM "$loadgen"
   wait "$loadgen" || true
   local color
-  color=$(json_field active <"$state/verdict.json")
+  color=$(json_field active <"$state/traces/app/under-load/verdict.json")
   echo "$begin $end $color" >"$state/flips"
   "$bin/loadgen" judge --record "$state/load.csv" --flips "$state/flips" >"$state/judged.json"
   /usr/bin/python3 scripts/lib/quickstart_report.py "$state"
@@ -86,7 +86,7 @@ TEXT
 
 # quickstart_down STATE: ends what is recorded there and removes it; says so when there is nothing.
 quickstart_down() {
-  local folder=$1 pid record
+  local folder=$1 pid process name
   if [[ ! -d $folder ]]; then
     echo "nothing to remove: $folder is not there"
     return 0
@@ -97,14 +97,12 @@ quickstart_down() {
     source scripts/lib/quickstart_docker.sh
     stop_compose_stack
   fi
-  if [[ -f $folder/nginx.pid ]]; then
-    pid=$(cat "$folder/nginx.pid")
+  # NGINX, the colors' programs, deploys that wait for keep_old, an interrupted load: each names a
+  # file of ours on its command line.
+  for process in /proc/[0-9]*; do
+    pid=${process#/proc/}
     end_process "$pid" QUIT "$folder/nginx.conf"
-  fi
-  for record in "$folder"/run/process/*.json; do
-    [[ -f $record ]] || continue
-    pid=$(json_field pid <"$record")
-    end_process "$pid" TERM "$folder/app.db"
+    for name in bgctl.json app.db load.csv; do end_process "$pid" TERM "$folder/$name"; done
   done
   rm -rf "$folder"
 }

@@ -1,6 +1,6 @@
 """Prints what the clients saw of the quick start's second deploy: quickstart_report.py STATE.
 
-Reads load.json and judged.json (loadgen), verdict.json (bgctl); exits 1 when a request failed or
+Reads load.json and judged.json (loadgen), the deploy's verdict.json (bgctl); exits 1 when a request failed or
 was served by the old color after the deploy had returned.
 """
 
@@ -13,9 +13,8 @@ def main():
     state = Path(sys.argv[1])
     load = json.loads((state / "load.json").read_text(encoding="utf-8"))
     judged = json.loads((state / "judged.json").read_text(encoding="utf-8"))
-    verdict = json.loads((state / "verdict.json").read_text(encoding="utf-8"))
-    print(verdict["headline"])
-    print()
+    verdict = json.loads((state / "traces/app/under-load/verdict.json").read_text(encoding="utf-8"))
+    print("\nWhat the clients saw:")
     rows = [("requests", load["requests"]),
             ("failed", load["failed"]),
             ("stale (old color after the deploy returned)", judged["stale"]),
