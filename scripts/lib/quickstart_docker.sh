@@ -4,7 +4,7 @@
 # shellcheck disable=SC2154,SC2034  # state, port come from scripts/quickstart; load_* go there
 
 project=bluegreen-quickstart
-registry_port=5000
+registry_port=$((port + 4))
 subnet=172.28.77
 engine_root=$state/engine
 load_host=$subnet.10 # NGINX itself: Docker's own proxy on 127.0.0.1 is not what is shown
@@ -47,6 +47,8 @@ start_compose_stack() {
   scripts/engine registry start --root "$engine_root" --port "$registry_port"
   step "images"
   choose_base_images
+  # The build stage by a name of its own, so that --down finds it.
+  build bluegreen-nginx-module:quickstart . -f nginx/Dockerfile --target module --build-arg "BASE_IMAGE=$nginx_base"
   build bluegreen-nginx:quickstart . -f nginx/Dockerfile --build-arg "BASE_IMAGE=$nginx_base"
   local version
   for version in v1 v2; do
@@ -95,7 +97,8 @@ JSON
 stop_compose_stack() {
   if docker version >/dev/null 2>&1; then
     [[ ! -f $state/images.env ]] || compose down --volumes --timeout 10 || true
-    docker image rm --force "$(image v1)" "$(image v2)" bluegreen-nginx:quickstart >/dev/null 2>&1 || true
+    docker image rm --force "$(image v1)" "$(image v2)" bluegreen-nginx:quickstart \
+      bluegreen-nginx-module:quickstart >/dev/null 2>&1 || true
     [[ ! -d $state/cache ]] || scripts/base-image remove
   fi
   scripts/engine registry stop --root "$engine_root" --port "$registry_port"
