@@ -24,11 +24,10 @@
 // fsync of the folder.
 //
 // Callers: bgctl creates control; NGINX's master creates telemetry; both open both. Errors are
-// values; nothing throws. UniqueFd and Mapping are owned by one thread at a time.
+// values; nothing throws.
 #pragma once
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +40,8 @@
 
 #include "shm/checksum.hpp"
 #include "shm/limits.hpp"
+#include "shm/mapping.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen::shm {
 
@@ -146,78 +147,6 @@ inline const char* describe(const OpenError& e, const RegionKind& kind, char* ou
   }
   return out;
 }
-
-class UniqueFd {
- public:
-  UniqueFd() noexcept = default;
-  explicit UniqueFd(int fd) noexcept : fd_(fd) {}
-  UniqueFd(UniqueFd&& from) noexcept : fd_(std::exchange(from.fd_, -1)) {}
-  UniqueFd& operator=(UniqueFd&& from) noexcept {
-    if (this != &from) {
-      reset(std::exchange(from.fd_, -1));
-    }
-    return *this;
-  }
-  UniqueFd(const UniqueFd&) = delete;
-  UniqueFd& operator=(const UniqueFd&) = delete;
-  ~UniqueFd() { reset(); }
-
-  int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-  void reset(int fd = -1) noexcept {
-    if (fd_ >= 0) {
-      ::close(fd_);
-    }
-    fd_ = fd;
-  }
-
- private:
-  int fd_ = -1;
-};
-
-class Mapping {
- public:
-  Mapping() noexcept = default;
-  Mapping(Mapping&& from) noexcept
-      : data_(std::exchange(from.data_, nullptr)), size_(std::exchange(from.size_, 0)) {}
-  Mapping& operator=(Mapping&& from) noexcept {
-    if (this != &from) {
-      reset();
-      data_ = std::exchange(from.data_, nullptr);
-      size_ = std::exchange(from.size_, 0);
-    }
-    return *this;
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() { reset(); }
-
-  // `protection` as for mmap(2); false leaves this empty, errno says why.
-  bool map(int fd, std::size_t size, int protection) noexcept {
-    reset();
-    void* data = ::mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
-    if (data == MAP_FAILED) {
-      return false;
-    }
-    data_ = data;
-    size_ = size;
-    return true;
-  }
-  void reset() noexcept {
-    if (data_ != nullptr) {
-      ::munmap(data_, size_);
-    }
-    data_ = nullptr;
-    size_ = 0;
-  }
-  void* data() const noexcept { return data_; }
-  std::size_t size() const noexcept { return size_; }
-  explicit operator bool() const noexcept { return data_ != nullptr; }
-
- private:
-  void* data_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 inline std::uint32_t header_crc(const RegionHeader& header) noexcept {
   return crc32c(&header, offsetof(RegionHeader, crc));

@@ -50,7 +50,7 @@ Result<ProjectLock> ProjectLock::acquire(const std::string& run_dir, const std::
     return fail(ExitCode::kPreflight, made.error());
   }
   const std::string path = fmt::format("{}/compose-{}.lock", run_dir, project);
-  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  shm::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) {
     return fail(ExitCode::kPreflight, fmt::format("open {}: {}", path, std::strerror(errno)));
   }

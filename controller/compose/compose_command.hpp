@@ -12,8 +12,8 @@
 
 #include "controller/config/config.hpp"
 #include "controller/host/child_process.hpp"
-#include "controller/host/fd.hpp"
 #include "controller/ports/result.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 
@@ -24,8 +24,8 @@ class ProjectLock {
   [[nodiscard]] int fd() const { return fd_.get(); }
 
  private:
-  explicit ProjectLock(Fd fd) : fd_(std::move(fd)) {}
-  Fd fd_;
+  explicit ProjectLock(shm::UniqueFd fd) : fd_(std::move(fd)) {}
+  shm::UniqueFd fd_;
 };
 
 class ComposeCommand {

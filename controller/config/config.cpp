@@ -14,8 +14,9 @@
 
 #include "controller/config/checker.hpp"
 #include "controller/output/printable.hpp"
-#include "shm/region_file.hpp"
+#include "shm/limits.hpp"
 #include "shm/text_field.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 namespace {

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "controller/docker/curl_library.hpp"
-#include "controller/host/fd.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 namespace {
@@ -27,14 +27,14 @@ class Peer {
     char name[] = "/tmp/http_client_test.XXXXXX";
     folder_ = ::mkdtemp(name);
     path = folder_ + "/socket";
-    listener_ = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    listener_ = shm::UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.c_str(), path.size());
     REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
     REQUIRE(::listen(listener_.get(), 1) == 0);
     thread_ = std::thread([this, answer = std::move(answer)] {
-      const Fd connection(::accept(listener_.get(), nullptr, nullptr));
+      const shm::UniqueFd connection(::accept(listener_.get(), nullptr, nullptr));
       char byte = 0;
       while (!request.ends_with("\r\n\r\n") && ::read(connection.get(), &byte, 1) == 1) {
         request.push_back(byte);
@@ -63,7 +63,7 @@ class Peer {
 
  private:
   std::string folder_;
-  Fd listener_;
+  shm::UniqueFd listener_;
   std::thread thread_;
 };
 

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "controller/host/fd.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 namespace {
@@ -40,7 +40,7 @@ std::string folder_of(const std::string& path) {
 
 tl::expected<void, std::string> flush_folder(const std::string& path) {
   const std::string folder = folder_of(path);
-  const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const shm::UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0) {
     return system_error("flush", folder);
   }
@@ -68,7 +68,8 @@ tl::expected<void, std::string> replace_file(const std::string& path, const std:
   struct stat old {};
   const bool exists = ::stat(target.c_str(), &old) == 0;
   ::unlink(temporary.c_str());  // left by a crash; we hold the lock
-  Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  shm::UniqueFd fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) {
     return system_error("create", temporary);
   }
@@ -89,7 +90,7 @@ tl::expected<void, std::string> replace_file(const std::string& path, const std:
 }
 
 tl::expected<std::optional<std::string>, std::string> read_file(const std::string& path) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const shm::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
     if (errno == ENOENT) {
       return std::optional<std::string>();

@@ -21,7 +21,7 @@
 #include <functional>
 #include <utility>
 
-#include "controller/host/fd.hpp"
+#include "shm/unique_fd.hpp"
 
 extern char** environ;
 
@@ -164,7 +164,8 @@ class Tail {
 // have ended the timer is cancelled and the loop runs out of work.
 class Child {
  public:
-  Child(asio::io_context& io, const ChildRequest& request, pid_t pid, Fd pidfd, Fd out, Fd err)
+  Child(asio::io_context& io, const ChildRequest& request, pid_t pid, shm::UniqueFd pidfd,
+        shm::UniqueFd out, shm::UniqueFd err)
       : request_(request),
         pid_(pid),
         death_(io, pidfd.release()),
@@ -248,8 +249,8 @@ class Child {
 };
 
 struct Pipe {
-  Fd read;
-  Fd write;
+  shm::UniqueFd read;
+  shm::UniqueFd write;
 };
 
 bool open_pipe(Pipe& pipe) {
@@ -257,8 +258,8 @@ bool open_pipe(Pipe& pipe) {
   if (::pipe2(ends, O_CLOEXEC) != 0) {
     return false;
   }
-  pipe.read = Fd(ends[0]);
-  pipe.write = Fd(ends[1]);
+  pipe.read = shm::UniqueFd(ends[0]);
+  pipe.write = shm::UniqueFd(ends[1]);
   return true;
 }
 
@@ -279,7 +280,7 @@ tl::expected<ChildExit, std::string> run(const ChildRequest& request) {
   }
   out.write.reset();
   err.write.reset();
-  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  shm::UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {
     const int error = errno;
     ::kill(-pid, SIGKILL);

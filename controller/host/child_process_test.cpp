@@ -9,7 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "controller/host/fd.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 namespace {
@@ -63,7 +63,7 @@ TEST_CASE("Child past its deadline is terminated with its whole group") {
   // It is dead or a zombie that init has yet to reap: in both cases it holds no command line.
   const std::string path = "/proc/" + std::to_string(grandchild) + "/cmdline";
   char byte = 0;
-  const Fd cmdline(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const shm::UniqueFd cmdline(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   CHECK((!cmdline || ::read(cmdline.get(), &byte, 1) <= 0));
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("Output beyond its limit keeps the tail and says so") {
 }
 
 TEST_CASE("Child has no input, a group of its own and no descriptor of ours") {
-  const Fd leaked(::open("/", O_RDONLY));  // on purpose without close-on-exec
+  const shm::UniqueFd leaked(::open("/", O_RDONLY));  // on purpose without close-on-exec
   REQUIRE(leaked);
   const auto exit =
       run_child(shell("cat; ls /proc/self/fd | wc -l; cut -d' ' -f1,5 /proc/$$/stat"));
@@ -97,9 +97,28 @@ TEST_CASE("Child has no input, a group of its own and no descriptor of ours") {
   CHECK(ids.substr(0, ids.find(' ')) == ids.substr(ids.find(' ') + 1));
 }
 
+TEST_CASE("Child ignores and blocks no signal, whatever we do") {
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  sigset_t blocked;
+  sigset_t before_mask;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &blocked, &before_mask);
+  const auto exit = run_child(shell("grep -E '^Sig(Ign|Blk):' /proc/self/status"));
+  sigprocmask(SIG_SETMASK, &before_mask, nullptr);
+  std::signal(SIGPIPE, before);
+  REQUIRE(exit);
+  const std::string ignored = "\nSigIgn:\t";
+  REQUIRE(exit->out.rfind("SigBlk:\t0000000000000000" + ignored, 0) == 0);
+  // Signals 32 and 33 are glibc's own, and ignored in whatever posix_spawn starts.
+  constexpr unsigned long long kOfGlibc = 3ULL << 31U;
+  const std::string mask = exit->out.substr(exit->out.find(ignored) + ignored.size());
+  CHECK((std::stoull(mask, nullptr, 16) & ~kOfGlibc) == 0);
+}
+
 TEST_CASE("Inherited descriptor holds a lock in the child for as long as it lives") {
   char name[] = "/tmp/child_process_test.XXXXXX";
-  const Fd mine(::mkostemp(name, O_CLOEXEC));
+  const shm::UniqueFd mine(::mkostemp(name, O_CLOEXEC));
   REQUIRE(::flock(mine.get(), LOCK_EX | LOCK_NB) == 0);
   ChildRequest request = shell("test -e /proc/self/fd/3 && flock --nonblock 3 && echo held");
   request.inherited_fd = mine.get();

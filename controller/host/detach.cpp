@@ -15,7 +15,7 @@
 #include <system_error>
 
 #include "controller/host/child_process.hpp"
-#include "controller/host/fd.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 namespace {
@@ -47,6 +47,11 @@ tl::unexpected<Error> not_started(const std::string& why) {
   if (null < 0 || out < 0 || ::dup2(null, STDIN_FILENO) < 0 || ::dup2(out, STDOUT_FILENO) < 0 ||
       ::dup2(out, STDERR_FILENO) < 0 || ::chdir("/") != 0) {
     give_up();
+  }
+  // What the caller ignores (SIGPIPE we do ourselves, SIGHUP under nohup) is no wish of the
+  // deploy's.
+  for (int number = 1; number < NSIG; ++number) {
+    ::signal(number, SIG_DFL);
   }
   sigset_t none;
   ::sigemptyset(&none);
@@ -114,8 +119,8 @@ Result<void> start_in_own_session(const DetachRequest& request) {
   if (::pipe2(ends, O_CLOEXEC) != 0) {
     return not_started(reason(errno));
   }
-  Fd from(ends[0]);
-  Fd to(ends[1]);
+  shm::UniqueFd from(ends[0]);
+  shm::UniqueFd to(ends[1]);
   std::vector<char*> argv = {const_cast<char*>(request.program.c_str())};
   for (const std::string& argument : request.arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));

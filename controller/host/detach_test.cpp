@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -37,10 +38,13 @@ TEST_CASE("detached process has its own session, no descriptor of ours, and its 
   const std::string script =
       "read -r _ _ _ ppid pgrp sid rest < /proc/self/stat; echo sid $sid; echo ppid $PPID; "
       "for fd in 3 4 5 6 7 8 9 10 11 12; do [ -e /proc/$$/fd/$fd ] && echo open $fd; done; "
-      "pwd; echo end";
+      "grep SigIgn /proc/self/status; pwd; echo end";
+  const auto before = std::signal(SIGHUP, SIG_IGN);
   REQUIRE(start_in_own_session({"/bin/sh", {"-c", script}, log, "x"}));
+  std::signal(SIGHUP, before);
   const std::string text = content_when_ready(log);
   CAPTURE(text);
+  CHECK(text.find("SigIgn:\t0000000000000000\n") != std::string::npos);
   CHECK(text.find("sid " + std::to_string(::getsid(0)) + "\n") == std::string::npos);
   CHECK(text.find("ppid " + std::to_string(::getpid()) + "\n") == std::string::npos);
   CHECK(text.find("open") == std::string::npos);

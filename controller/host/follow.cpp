@@ -14,7 +14,7 @@
 #include "controller/host/log_file.hpp"
 #include "controller/host/trace.hpp"
 #include "controller/output/verdict.hpp"
-#include "shm/region_file.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 namespace {

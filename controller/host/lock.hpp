@@ -16,7 +16,7 @@
 #include <string>
 
 #include "controller/ports/result.hpp"
-#include "shm/region_file.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 

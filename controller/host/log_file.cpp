@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "controller/host/fd.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 namespace {
@@ -32,7 +32,7 @@ std::string text_tail(const std::string& text, std::size_t lines) {
 }
 
 std::string file_tail(const std::string& path, std::size_t lines) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const shm::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) != 0) {
     return {};

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "controller/ports/clock.hpp"
-#include "shm/region_file.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 

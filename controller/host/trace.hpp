@@ -23,7 +23,7 @@
 #include "controller/host/journal.hpp"
 #include "controller/output/event.hpp"
 #include "controller/ports/trace.hpp"
-#include "shm/region_file.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 

@@ -75,7 +75,7 @@ bool holds_socket(int pid, const std::string& link) {
 }
 
 bool port_is_free(std::uint16_t port) {
-  const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const shm::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) {
     return true;  // the application will tell
   }
@@ -135,8 +135,8 @@ std::vector<ProcessStat> session_members(int session) {
   return out;
 }
 
-Fd open_process(const ProcessStat& process) {
-  Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+shm::UniqueFd open_process(const ProcessStat& process) {
+  shm::UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
   // Looked at after opening: if it is still the same one now, the descriptor is that one's.
   const auto now = stat_of(process.pid);
   if (!now || now->start_ticks != process.start_ticks || !now->alive()) {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "controller/host/fd.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 
@@ -32,7 +32,7 @@ std::optional<ProcessStat> stat_of(int pid);
 std::vector<ProcessStat> session_members(int session);
 
 // A descriptor that gets readable when exactly this process ends; empty when it is gone already.
-Fd open_process(const ProcessStat& process);
+shm::UniqueFd open_process(const ProcessStat& process);
 
 std::string boot_id();
 

@@ -31,7 +31,7 @@ bool is_folder(const std::string& path) {
 }
 
 // True when the process ended within `pause`.
-bool ended_within(const Fd& process, milliseconds pause) {
+bool ended_within(const shm::UniqueFd& process, milliseconds pause) {
   pollfd waited{process.get(), POLLIN, 0};
   return ::poll(&waited, 1, static_cast<int>(pause.count())) > 0;
 }
@@ -183,7 +183,8 @@ Result<void> ProcessRuntime::wait_healthy(Color color, Deadline deadline) {
   if (!*running) {
     return died(color);
   }
-  const Fd process = open_process({(*running)->pid, {}, 'S', 0, (*running)->start_ticks});
+  const shm::UniqueFd process =
+      open_process({(*running)->pid, {}, 'S', 0, (*running)->start_ticks});
   if (!process) {
     return died(color);
   }

@@ -17,8 +17,8 @@
 #include <fstream>
 
 #include "controller/host/atomic_file.hpp"
-#include "controller/host/fd.hpp"
 #include "controller/process/proc_table.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 namespace {
@@ -47,7 +47,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 )";
 
 std::uint16_t free_port() {
-  const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const shm::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -127,6 +127,23 @@ TEST_CASE("Program is started, gets healthy, is observed by another bgctl and re
   CHECK_FALSE(std::filesystem::exists(world.folder + "/process/tool-green.json"));
 }
 
+TEST_CASE("Program ignores and blocks no signal, whatever bgctl does") {
+  World world;
+  world.config.command = {"/bin/sh", "-c",
+                          "grep -E '^Sig(Ign|Blk):' /proc/self/status; exec sleep 60"};
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  auto runtime = world.runtime();
+  const auto started = runtime->start(Color::kGreen, kGood);
+  std::signal(SIGPIPE, before);
+  REQUIRE(started);
+  const auto deadline = World::soon();
+  std::string log;
+  while (log.find("SigIgn") == std::string::npos && steady_clock::now() < deadline) {
+    log = runtime->log_tail(Color::kGreen, 5);
+  }
+  CHECK(log == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000");
+}
+
 TEST_CASE("Second start replaces the program and has another identity") {
   const World world;
   auto runtime = world.runtime();
@@ -186,7 +203,7 @@ TEST_CASE("Image without its file is refused by pull, which names the file") {
 
 TEST_CASE("Port that somebody else listens on is refused by name before anything is started") {
   const World world;
-  const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const shm::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(world.config.ports[1]);

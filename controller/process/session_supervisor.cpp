@@ -20,9 +20,9 @@
 #include <map>
 
 #include "controller/host/atomic_file.hpp"
-#include "controller/host/fd.hpp"
 #include "controller/process/proc_table.hpp"
 #include "controller/process/supervisor.hpp"
+#include "shm/unique_fd.hpp"
 
 namespace bluegreen {
 namespace {
@@ -106,7 +106,7 @@ class SessionSupervisor final : public Supervisor {
   }
 
  private:
-  Result<ProcessRecord> open_gate(const LaunchRequest& request, int pid, Fd gate);
+  Result<ProcessRecord> open_gate(const LaunchRequest& request, int pid, shm::UniqueFd gate);
   void reap(const ProcessPlace& place);
 
   std::map<std::string, int> children_;       // place -> pid, of this bgctl alone
@@ -119,7 +119,8 @@ Result<ProcessRecord> SessionSupervisor::launch(const LaunchRequest& request) {
                 fmt::format("start {}: {}: {}", request.argv[0], what, std::strerror(errno)));
   };
   const std::string& log_file = request.place.log_file;
-  const Fd log(::open(log_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640));
+  const shm::UniqueFd log(
+      ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640));
   if (!log) {
     return failed(log_file.c_str());
   }
@@ -127,8 +128,8 @@ Result<ProcessRecord> SessionSupervisor::launch(const LaunchRequest& request) {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     return failed("socketpair");
   }
-  Fd ours(ends[0]);
-  Fd theirs(ends[1]);
+  shm::UniqueFd ours(ends[0]);
+  shm::UniqueFd theirs(ends[1]);
   const Prepared prepared{pointers(request.argv), pointers(request.environment),
                           request.directory.c_str(), theirs.get(), log.get()};
   const pid_t pid = ::fork();
@@ -145,7 +146,8 @@ Result<ProcessRecord> SessionSupervisor::launch(const LaunchRequest& request) {
   return open_gate(request, pid, std::move(ours));
 }
 
-Result<ProcessRecord> SessionSupervisor::open_gate(const LaunchRequest& request, int pid, Fd gate) {
+Result<ProcessRecord> SessionSupervisor::open_gate(const LaunchRequest& request, int pid,
+                                                   shm::UniqueFd gate) {
   ProcessRecord record;
   record.pid = pid;
   record.boot_id = boot_id();
@@ -224,7 +226,7 @@ bool wait_gone(const ProcessRecord& record, steady_clock::time_point until) {
     if (left <= 0) {
       return false;
     }
-    const Fd one = open_process(remains.front());
+    const shm::UniqueFd one = open_process(remains.front());
     if (one) {
       pollfd waited{one.get(), POLLIN, 0};
       ::poll(&waited, 1, static_cast<int>(left));

@@ -259,11 +259,18 @@ Result<std::uint64_t> ControlFile::change_route(const std::string& app, Change c
   if (!*changed) {
     return now->generation;
   }
+  const std::uint64_t flipped_at = now_unix_ns();
+  if (!shm::store_route(record, route, id(), *index, now->generation + 1)) {
+    return fail(ExitCode::kUsage, path_ + ": application " + app +
+                                      ": the change would make an impossible route (weight " +
+                                      std::to_string(route.weight) + ", flags " +
+                                      hex(route.flags, 2) +
+                                      "): nothing was stored, the present route stays");
+  }
   if (route.active != now->route.active) {
     // Relaxed pairs with read_app: shown to people only.
-    record.flipped_unix_ns.store(now_unix_ns(), std::memory_order_relaxed);
+    record.flipped_unix_ns.store(flipped_at, std::memory_order_relaxed);
   }
-  shm::store_route(record, route, id(), *index, now->generation + 1);
   if (auto flushed = flush(&record.state, offsetof(shm::AppRecord, hold)); !flushed) {
     return tl::unexpected(flushed.error());
   }
