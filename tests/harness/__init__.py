@@ -18,12 +18,13 @@ the programs and of the module under test. Everything listens on 127.0.0.1.
 
 from .backend import AsyncBackend, NginxBackend
 from .client import Answer, Connection, WebSocket, request
+from .counts import often
 from .nginx import LeftBehind, Nginx
 from .paths import BIN, MODULE, free_port, program, work_folder
 from .region import Region, bgctl
 from .wait import until
 
 __all__ = [
-    "AsyncBackend", "NginxBackend", "Answer", "Connection", "WebSocket", "request", "LeftBehind", "Nginx",
+    "AsyncBackend", "NginxBackend", "Answer", "Connection", "WebSocket", "request", "often", "LeftBehind", "Nginx",
     "BIN", "MODULE", "free_port", "program", "work_folder", "Region", "bgctl", "until",
 ]

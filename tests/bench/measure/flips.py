@@ -14,7 +14,7 @@ from harness.paths import BIN
 
 from .report import Row
 
-TEST = "test_100_switches_under_16_keepalive_post_clients_fail_nothing_and_leave_nothing_stale"
+TEST = "test_switches_under_16_keepalive_post_clients_fail_nothing_and_leave_nothing_stale"
 FILE = pathlib.Path(__file__).resolve().parent.parent.parent / "integration" / "flips_test.py"
 
 

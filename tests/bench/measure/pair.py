@@ -1,7 +1,8 @@
 """A plain upstream and a bluegreen one in the same NGINX, with the same backend behind both.
 
-The two server blocks differ in nothing but the name of their upstream, so what differs in cost is the
-balancer. Nothing is logged, and no connection ends by a count of requests.
+The two server blocks differ in nothing but the name of their upstream, which is of one length (it is the
+Host header that is sent), so what differs in cost is the balancer. Nothing is logged unless the caller says
+how, and no connection ends by a count of requests.
 """
 
 import contextlib
@@ -21,11 +22,11 @@ BACKEND = """
 """
 
 FRONT = """
-    access_log off;
+    {log}
     keepalive_requests 1000000000;
     bluegreen_control {control};
     bluegreen_telemetry {telemetry};
-    upstream plain {{
+    upstream raw {{
         server 127.0.0.1:{backend};
         keepalive 64;
         keepalive_requests 1000000000;
@@ -38,7 +39,7 @@ FRONT = """
     }}
     server {{
         listen 127.0.0.1:{plain} reuseport;
-        location / {{ proxy_pass http://plain; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+        location / {{ proxy_pass http://raw; proxy_http_version 1.1; proxy_set_header Connection ""; }}
     }}
     server {{
         listen 127.0.0.1:{bluegreen} reuseport;
@@ -50,21 +51,21 @@ FRONT = """
 class Pair:
     """A backend that runs, a control region with blue published, and the front's http block."""
 
-    def __init__(self, folder: pathlib.Path, backend: int) -> None:
+    def __init__(self, folder: pathlib.Path, backend: int, log: str) -> None:
         self.folder = folder
         self.region = Region(folder)
         self.region.init()
         self.region.publish("blue", "v1", [f"127.0.0.1:{backend}"])
         self.plain, self.bluegreen = free_port(), free_port()
         self.http = FRONT.format(control=self.region.control, telemetry=self.region.telemetry, backend=backend,
-                                 plain=self.plain, bluegreen=self.bluegreen)
+                                 plain=self.plain, bluegreen=self.bluegreen, log=log)
 
 
 @contextlib.contextmanager
-def pair(backend_workers: int = 1) -> Iterator[Pair]:
+def pair(backend_workers: int = 1, log: str = "access_log off;") -> Iterator[Pair]:
     port = free_port()
     with work_folder() as folder:
         backend = Nginx(folder, BACKEND.format(port=port), name="backend", module=None, level="error",
                         workers=backend_workers)
         with backend:
-            yield Pair(folder, port)
+            yield Pair(folder, port, log)

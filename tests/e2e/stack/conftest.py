@@ -87,3 +87,10 @@ def tiny_disk(tmp_path):
         yield folder
     finally:
         run("umount", folder)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Each test prints its figures; here they show although it passed (`ctest -R stack -V`)."""
+    for report in terminalreporter.stats.get("passed", []):
+        for line in report.capstdout.splitlines() if report.when == "call" else []:
+            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {line}")
