@@ -56,10 +56,10 @@ Settled settle(PeerState& state) noexcept {
     if (state.looked) {
       state.looked = false;
     } else {
-      refresh(*state.conf, upstream);
+      refresh(*upstream.conf, upstream);
     }
     if (__builtin_expect(static_cast<long>(route.index() == shm::kMaxApps), 0) != 0) {
-      resolve_app(*state.conf, upstream);
+      resolve_app(*upstream.conf, upstream);
     }
     if (route.basis() == core::Basis::kNothing) {
       return Settled::kNothing;
@@ -80,7 +80,7 @@ Settled settle(PeerState& state) noexcept {
       return Settled::kNoMemory;
     }
     // Behind the announcement: an application that was added meanwhile, or a word that moved.
-    if ((route.index() != shm::kMaxApps || !resolve_app(*state.conf, upstream)) &&
+    if ((route.index() != shm::kMaxApps || !resolve_app(*upstream.conf, upstream)) &&
         route.admits(choice.color)) {
       return Settled::kYes;
     }
@@ -101,28 +101,37 @@ const char* reason_of(Settled settled) noexcept {
   }
 }
 
+// An IPv4 endpoint with a short release fits: copied whole, without asking how much of it counts.
+constexpr std::size_t kSmall = 64;
+static_assert(kSmall <= sizeof(HandedOut::bytes));
+
 // pc->name is read in the log phase, the variables too, pc->sockaddr until our free: all of them
 // outlive the table.
 bool hand_out(PeerState& state, ngx_peer_connection_t* pc, const Peer& peer) noexcept {
-  const std::size_t size = peer.size();
-  u_char* memory = state.spare;
+  const std::size_t address = peer.length;
+  const std::size_t name = peer.name_length;
+  const std::size_t release = peer.release_length;
+  const std::size_t size = address + name + release;
+  HandedOut* to = state.spare;
   state.spare = nullptr;
-  if (memory == nullptr || sizeof(ngx_str_t) + size > kSpare) {
-    memory = static_cast<u_char*>(ngx_palloc(state.request->pool, sizeof(ngx_str_t) + size));
-    if (memory == nullptr) {
+  if (to == nullptr) {
+    to = static_cast<HandedOut*>(ngx_palloc(
+        state.request->pool, offsetof(HandedOut, bytes) + (size < kSmall ? kSmall : size)));
+    if (to == nullptr) {
       return false;
     }
   }
-  u_char* const bytes = memory + sizeof(ngx_str_t);
-  std::memcpy(bytes, peer.bytes, size);
-  auto* const name = reinterpret_cast<ngx_str_t*>(memory);
-  name->data = bytes + peer.length;
-  name->len = peer.name_length;
+  if (size <= kSmall) {
+    std::memcpy(to->bytes, peer.bytes, kSmall);
+  } else {
+    std::memcpy(to->bytes, peer.bytes, size);
+  }
+  auto* const bytes = reinterpret_cast<u_char*>(to->bytes);
+  to->name = {name, bytes + address};
   pc->sockaddr = reinterpret_cast<sockaddr*>(bytes);
-  pc->socklen = peer.length;
-  pc->name = name;
-  state.release.data = name->data + peer.name_length;
-  state.release.len = peer.release_length;
+  pc->socklen = static_cast<socklen_t>(address);
+  pc->name = &to->name;
+  state.release = {release, bytes + address + name};
   return true;
 }
 
@@ -249,21 +258,18 @@ static ngx_int_t ngx_http_bluegreen_init_peer(ngx_http_request_t* r,
                                               ngx_http_upstream_srv_conf_t* us) noexcept {
   auto* const srv = static_cast<ngx_http_bluegreen_srv_conf_t*>(
       ngx_http_conf_upstream_srv_conf(us, ngx_http_bluegreen_module));
-  auto* const conf = static_cast<ngx_http_bluegreen_main_conf_t*>(
-      ngx_http_get_module_main_conf(r, ngx_http_bluegreen_module));
-  PeerState* const state = bluegreen::glue::obtain_state(r);
+  bluegreen::glue::Upstream& upstream = *srv->upstream;
+  PeerState* const state = bluegreen::glue::obtain_state(r, upstream);
   if (state == nullptr) {
     return NGX_ERROR;
   }
-  bluegreen::glue::Upstream& upstream = *srv->upstream;
   if (state->hold != nullptr && state->upstream->app != upstream.app) {
     bluegreen::glue::release_color(*state);  // redirected to another application
   }
-  state->conf = conf;
   state->upstream = &upstream;
   state->tried = 0;
   state->moves = 0;
-  bluegreen::glue::refresh(*conf, upstream);
+  bluegreen::glue::refresh(*upstream.conf, upstream);
   state->looked = true;
   const auto active = bluegreen::shm::index_of(upstream.route.snapshot().route.active);
   const std::uint32_t count = upstream.peers[active].count;

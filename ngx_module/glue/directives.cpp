@@ -64,6 +64,7 @@ Upstream* upstream_of(ngx_conf_t* cf, SrvConf& srv) noexcept {
       return nullptr;
     }
     srv.upstream = new (memory) Upstream();
+    srv.upstream->conf = &main_conf(cf);
     srv.file = cf->conf_file->file.name.data;
     srv.line = cf->conf_file->line;
   }

@@ -1,9 +1,28 @@
 // See inflight.hpp.
 #include "ngx_module/glue/inflight.hpp"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace bluegreen::glue {
 
 namespace {
+
+// Under the address sanitizer, text of an ended request is spoiled and may not be touched, as if it
+// had been freed.
+void open_handed_out([[maybe_unused]] RequestState& state) noexcept {
+#if defined(__SANITIZE_ADDRESS__)
+  ASAN_UNPOISON_MEMORY_REGION(&state.handed_out, sizeof(state.handed_out));
+#endif
+}
+
+void close_handed_out([[maybe_unused]] RequestState& state) noexcept {
+#if defined(__SANITIZE_ADDRESS__)
+  std::memset(&state.handed_out, 0xA5, sizeof(state.handed_out));
+  ASAN_POISON_MEMORY_REGION(&state.handed_out, sizeof(state.handed_out));
+#endif
+}
 
 void let_go(App& app, std::size_t color) noexcept {
   --app.held[color];
@@ -31,6 +50,8 @@ extern "C" void ngx_http_bluegreen_request_ended(void* data) {
       }
     }
   }
+  close_handed_out(*state);
+  state->home->give_back(state);
 }
 
 RequestState* state_behind(ngx_http_request_t* main) noexcept {
@@ -52,18 +73,23 @@ RequestState* find_main(ngx_http_request_t* main) noexcept {
   return own != nullptr ? own->main : state_behind(main);
 }
 
-RequestState* make_main(ngx_http_request_t* main) noexcept {
-  ngx_pool_cleanup_t* const cleanup = ngx_pool_cleanup_add(main->pool, sizeof(RequestState));
-  if (cleanup == nullptr) {
+RequestState* make_main(ngx_http_request_t* main, Upstream& upstream) noexcept {
+  auto& states = upstream.conf->states;
+  RequestState* const state = states.take();
+  if (state == nullptr) {
     return nullptr;
   }
-  auto* const state = static_cast<RequestState*>(cleanup->data);
-  ngx_memzero(state, offsetof(RequestState, spare));
-  state->peer.spare = state->spare;
-  state->request = main;
+  open_handed_out(*state);
+  state->peer = PeerState{};
   state->peer.request = main;
   state->peer.main = state;
-  cleanup->handler = ngx_http_bluegreen_request_ended;
+  state->peer.spare = &state->handed_out;
+  state->first = Hold{};
+  state->request = main;
+  state->home = &states;
+  // As ngx_pool_cleanup_add does, with a record of our own.
+  state->cleanup = {ngx_http_bluegreen_request_ended, state, main->pool->cleanup};
+  main->pool->cleanup = &state->cleanup;
   return state;
 }
 
@@ -87,7 +113,7 @@ Hold* hold_of(RequestState& state, App& app) noexcept {
 
 }  // namespace
 
-PeerState* obtain_state(ngx_http_request_t* r) noexcept {
+PeerState* obtain_state(ngx_http_request_t* r, Upstream& upstream) noexcept {
   if (PeerState* const own = context_of(r)) {
     return own;
   }
@@ -96,7 +122,7 @@ PeerState* obtain_state(ngx_http_request_t* r) noexcept {
   const bool fresh = r == main && r->internal == 0 && r->filter_finalize == 0;
   RequestState* state = fresh ? nullptr : find_main(main);
   if (state == nullptr) {
-    state = make_main(main);
+    state = make_main(main, upstream);
     if (state == nullptr) {
       return nullptr;
     }

@@ -2,8 +2,14 @@
 //
 // A color is held once by a client's request, however many subrequests, retries and internal
 // redirects lead to it, from the announcement (shm/in_flight.hpp) until the request's pool goes:
-// the only moment that is certain, upgraded connections included. One allocation and one cleanup a
-// request: RequestState carries both the holds and the balancer's state of the main request.
+// the only moment that is certain, upgraded connections included. RequestState carries the holds,
+// the balancer's state of the main request, the copies that its first try hands out, and the
+// cleanup's own record, and lies in the worker's memory (core/block_pool.hpp): most requests take
+// nothing from their own pool, which NGINX's round robin does, so that ours is never the allocation
+// that makes NGINX ask the system for one more block.
+//
+// A block goes back to the worker when the request's pool goes. What was handed out from it
+// (pc->sockaddr, pc->name, the variables' text) stays readable until the next request takes it.
 //
 // NGINX clears r->ctx at an internal redirect; then the state is found again by its cleanup.
 // In a worker, one thread. Fails only by an allocation: nullptr.
@@ -22,12 +28,18 @@ struct Hold {
   Hold* next;
 };
 
+// What a try hands out, in one piece that outlives the endpoint table.
+struct HandedOut {
+  ngx_str_t name;
+  char bytes[sizeof(Peer::bytes)];
+};
+
 // The balancer's state for one request that has an upstream: a main request or a subrequest.
 struct PeerState {
   ngx_http_request_t* request;
-  MainConf* conf;
-  Upstream* upstream;
   RequestState* main;
+  HandedOut* spare;  // for the first try; nullptr when used
+  Upstream* upstream;
   Hold* hold;  // nullptr: no color is held yet
   std::uint64_t generation;
   ngx_str_t release;
@@ -38,21 +50,20 @@ struct PeerState {
   std::uint32_t current;  // endpoint of the try, in the peers with this serial
   std::uint32_t serial;
   core::Tried tried;
-  u_char* spare;  // kSpare bytes for the first try's address and name; nullptr when used
 };
 
-// Enough for an IPv4 or IPv6 endpoint and a short release, so that most requests allocate once.
-inline constexpr std::size_t kSpare = 112;
-
 struct RequestState {
-  ngx_http_request_t* request;
-  Hold first;
   PeerState peer;
-  alignas(8) u_char spare[kSpare];
+  Hold first;
+  ngx_http_request_t* request;
+  ngx_pool_cleanup_t cleanup;  // stays whole after it ran: NGINX goes on to its `next`
+  RequestState* next_free;     // core::BlockPool's
+  core::BlockPool<RequestState>* home;
+  HandedOut handed_out;
 };
 
 // The state of r for a new upstream; the one it has already when it was redirected.
-PeerState* obtain_state(ngx_http_request_t* r) noexcept;
+PeerState* obtain_state(ngx_http_request_t* r, Upstream& upstream) noexcept;
 // What the variables show; nullptr when no upstream of ours was used.
 const PeerState* find_state(ngx_http_request_t* r) noexcept;
 

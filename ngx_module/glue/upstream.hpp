@@ -7,16 +7,22 @@
 #pragma once
 
 #include "ngx_module/core/accepted_route.hpp"
+#include "ngx_module/core/block_pool.hpp"
 #include "ngx_module/core/round_robin.hpp"
 #include "ngx_module/glue/control_attachment.hpp"
 #include "ngx_module/glue/ngx.hpp"
 #include "ngx_module/glue/telemetry_writer.hpp"
 
+struct ngx_http_bluegreen_main_conf_t;
+
 namespace bluegreen::glue {
 
+using MainConf = ngx_http_bluegreen_main_conf_t;
+struct RequestState;
+
 // An endpoint as a try needs it, made when a table is accepted: the bytes of pc->sockaddr, of
-// pc->name and of $bluegreen_release one after the other, for a single copy into the request's
-// pool.
+// pc->name and of $bluegreen_release one after the other, for a single copy into memory that the
+// request keeps.
 struct Peer {
   socklen_t length;
   std::uint32_t name_length;
@@ -24,8 +30,6 @@ struct Peer {
   std::uint64_t identity;
   void* session;  // ssl_session_st, for https upstreams
   char bytes[sizeof(sockaddr_storage) + shm::kEndpointTextSize + shm::kReleaseSize];
-
-  std::size_t size() const noexcept { return length + name_length + release_length; }
 };
 
 struct Peers {
@@ -36,6 +40,7 @@ struct Peers {
 };
 
 struct Upstream {
+  MainConf* conf = nullptr;
   App* app = nullptr;
   core::AcceptedRoute route;
   Peers peers[2];
@@ -58,8 +63,9 @@ struct Upstream {
 struct ngx_http_bluegreen_main_conf_t {
   ngx_str_t control_path;
   ngx_str_t telemetry_path;
-  ngx_array_t upstreams;  // Upstream *
-  ngx_array_t apps;       // App *
+  ngx_array_t upstreams;                                             // Upstream *
+  ngx_array_t apps;                                                  // App *
+  bluegreen::core::BlockPool<bluegreen::glue::RequestState> states;  // inflight.hpp
   bluegreen::glue::ControlAttachment control;
   bluegreen::glue::TelemetryWriter telemetry;
   ngx_event_t tick;
@@ -91,7 +97,6 @@ struct ngx_http_bluegreen_srv_conf_t {
 
 namespace bluegreen::glue {
 
-using MainConf = ngx_http_bluegreen_main_conf_t;
 using SrvConf = ngx_http_bluegreen_srv_conf_t;
 
 // Loads the word; takes over a new table where there is one. The request path's first step.

@@ -3,7 +3,8 @@
 import contextlib
 import pathlib
 import re
-import time
+
+import pytest
 
 from harness import AsyncBackend, Connection, Nginx, Region, free_port, until, work_folder
 
@@ -44,7 +45,8 @@ def test_retry_behind_a_replaced_table_logs_both_endpoints_and_the_new_release()
         region = Region(folder)
         region.init()
         region.publish("blue", "v1", [first.address, f"127.0.0.1:{free_port()}"])
-        with Nginx(folder, region.http(free_port())) as nginx, Connection(nginx.port) as client:
+        # Without keepalive: a cached connection that dies is one more try on the same endpoint.
+        with Nginx(folder, region.http(free_port(), upstream="")) as nginx, Connection(nginx.port) as client:
             client.ask("/cut")
             until(lambda: first.waiting == 1, "the first endpoint has the request")
             region.publish("blue", "v2", [second.address])
@@ -52,7 +54,7 @@ def test_retry_behind_a_replaced_table_logs_both_endpoints_and_the_new_release()
             first.open_gate()
             until(lambda: second.waiting == 1, "the retry went to the new table")
             second.open_gate()
-            client.closed()
+            assert client.answer().status == 502
         line = next(line for line in region.routed() if "/cut" in line)
         assert seen(line) == ("v2", f"{first.address}, {second.address}")
 
@@ -89,6 +91,8 @@ def test_memory_of_a_worker_does_not_grow_when_tables_are_replaced_under_ever_ne
         memory = []
         top = "keepalive_timeout 0;"
         with Nginx(folder, region.http(free_port(), top=top), level="error") as nginx:
+            if "LD_PRELOAD" in nginx.env:
+                pytest.skip("a sanitizer keeps freed memory")
             worker = nginx.workers()[0].pid
             for i in range(rounds):
                 with contextlib.ExitStack() as stack:
