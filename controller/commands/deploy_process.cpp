@@ -155,15 +155,11 @@ Result<Known> look_up(const std::string& folder, const Wish& wish, const std::st
   return Known{};
 }
 
-// Somebody else's lock ends the command before anything is written. What keep_old is just stopping
-// is waited for.
+// Somebody else's lock ends the command before anything is written.
 Result<void> nobody_else(const DeployPlace& place, const std::string& id) {
   const std::string& run_dir = place.target.run_dir;
-  const auto holder = lock_holder(run_dir, place.lock_name());
-  const bool brief = holder && holder->command == "keep-old";
   auto lock = HostLock::acquire(run_dir, place.lock_name(), "application " + place.app->name,
-                                LockHolder{0, "deploy", id, {}},
-                                brief ? milliseconds(20'000) : milliseconds(0), false);
+                                LockHolder{0, "deploy", id, {}}, milliseconds(0), false);
   return lock ? Result<void>{} : tl::unexpected(lock.error());
 }
 
@@ -226,7 +222,7 @@ void wait_until_free(const DeployPlace& place, const std::string& id) {
   constexpr int kTries = 1000;
   for (int i = 0; i < kTries; ++i) {
     const auto holder = lock_holder(place.target.run_dir, place.lock_name());
-    if (!holder || holder->id != id || holder->command == "keep-old") {
+    if (!holder || holder->id != id || is_housekeeping(*holder)) {
       return;
     }
     if (!is_locked(place.target.run_dir, place.lock_name())) {

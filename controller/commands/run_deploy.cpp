@@ -3,8 +3,13 @@
 // and the application's lock while it changes something; leaves verdict.json. Whatever goes wrong
 // before the driver runs becomes a verdict too: the foreground has nothing else to go by.
 //
-// After the verdict it stays for keep_old, without the lock, and then stops the old color.
-#include <cstdio>
+// After the verdict it prunes images, still under the lock. Then it stays for keep_old, without the
+// lock, and stops the old color, unless somebody changes the application first: it ends then.
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 
 #include "controller/commands/command.hpp"
 #include "controller/commands/deploy_process.hpp"
@@ -12,6 +17,7 @@
 #include "controller/deploy/driver.hpp"
 #include "controller/deploy/keep_old.hpp"
 #include "controller/deploy/recover.hpp"
+#include "controller/deploy/releases.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/host/system_clock.hpp"
 #include "controller/host/trace.hpp"
@@ -57,26 +63,6 @@ Verdict refused(const Process& process, const Error& error) {
   return verdict;
 }
 
-// The image before the present one, as the traces know it: the last that was put in service and is
-// not what serves now.
-Labels remembered(TraceStore& traces, const std::string& app, const std::string& serving) {
-  auto list = traces.list(app);
-  if (!list) {
-    return {};
-  }
-  for (const TraceSummary& summary : *list) {
-    if (!summary.verdict) {
-      continue;
-    }
-    const Verdict& verdict = *summary.verdict;
-    const bool served = verdict.code == ExitCode::kDone || verdict.code == ExitCode::kDrainForced;
-    if (served && !verdict.image.empty() && verdict.image != serving) {
-      return {verdict.release, verdict.image, summary.id};
-    }
-  }
-  return {};
-}
-
 Result<Plan> make_plan(Process& process, TraceStore& traces) {
   ControlFile& control = *process.place.control;
   const std::string& app = process.place.app->name;
@@ -88,12 +74,18 @@ Result<Plan> make_plan(Process& process, TraceStore& traces) {
     return tl::unexpected(now.error());
   }
   const Labels serving = labels_of(now->tables[shm::index_of(now->route.active)]);
+  const auto list = traces.list(app);
   return plan_rollback(control, *process.runtime, app, process.id,
-                       remembered(traces, app, serving.image));
+                       list ? release_before(*list, serving.image) : Labels{});
 }
 
+struct Ended {
+  bool well = false;  // a new release is in service
+  std::optional<Leftover> leftover;
+};
+
 // Under the lock: recovery, plan, steps. The verdict is written unless it is returned as an error.
-Result<std::optional<Leftover>> deploy_under_lock(Process& process, TelemetryFile& telemetry) {
+Result<Ended> deploy_under_lock(Process& process, TelemetryFile& telemetry) {
   DeployPlace& place = process.place;
   TraceFolders traces(place.config->trace_dir);
   RecoveryWorld recovery{*place.control, telemetry,       *process.runtime,   process.clock,
@@ -106,7 +98,7 @@ Result<std::optional<Leftover>> deploy_under_lock(Process& process, TelemetryFil
   }
   for (const Verdict& verdict : *recovered) {
     if (verdict.id == process.id) {
-      return std::nullopt;  // an earlier attempt of this deploy, finished now
+      return Ended{};  // an earlier attempt of this deploy, finished now
     }
   }
   auto plan = make_plan(process, traces);
@@ -116,46 +108,101 @@ Result<std::optional<Leftover>> deploy_under_lock(Process& process, TelemetryFil
   World world{*place.control, telemetry,       *process.runtime,   process.clock,
               *process.trace, *process.events, place.control->id()};
   Deploy deploy{world, *place.app, std::move(*plan), {}, {}, {}, {}};
-  Driver(deploy).run();
-  return deploy.leftover;
+  const ExitCode code = Driver(deploy).run().code;
+  return Ended{code == ExitCode::kDone || code == ExitCode::kDrainForced, deploy.leftover};
 }
 
-void stop_old_later(Process& process, TelemetryFile& telemetry, const Leftover& left) {
-  constexpr milliseconds kAgain{1'000};
+// The region says that the leftover is no longer what this deploy has left: somebody has deployed,
+// rolled back or switched since.
+bool is_superseded(Process& process, const Leftover& left) {
+  const auto now = process.place.control->read(left.app);
+  return now && (now->generation != left.generation || now->route.active == left.color);
+}
+
+// True when keep_old is over; false when this process has nothing to do any more. Whoever changes
+// the application puts a holder file into the run directory and takes it away: that is what wakes
+// us, so that of many deploys in a row only the last one's process waits.
+bool wait_keep_old(Process& process, const Leftover& left) {
+  constexpr milliseconds kLookAnyway{5'000};  // should the watch have failed
+  const shm::UniqueFd changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  ::inotify_add_watch(changes.get(), process.place.target.run_dir.c_str(), IN_MOVED_TO | IN_DELETE);
+  const auto end = process.clock.now() + left.keep;
+  for (;;) {
+    if (is_superseded(process, left)) {
+      process.events->emit({process.clock.wall(),
+                            "stop",
+                            StepState::kSkipped,
+                            text(left.color) + " has changed since and is left alone",
+                            {}});
+      return false;
+    }
+    const auto remaining = std::chrono::ceil<milliseconds>(end - process.clock.now());
+    if (remaining.count() <= 0) {
+      return true;
+    }
+    const auto wake = process.clock.wait_for(std::min(remaining, kLookAnyway), changes.get());
+    if (wake == SystemClock::Wake::kStop) {
+      return false;
+    }
+    std::array<char, 4096> notes{};
+    while (::read(changes.get(), notes.data(), notes.size()) > 0) {
+    }
+  }
+}
+
+// One try, under the lock. True when there is nothing left to do.
+bool stop_old_now(Process& process, TelemetryFile& telemetry, const Leftover& left) {
   DeployPlace& place = process.place;
-  if (!process.clock.wait(left.keep)) {
+  auto lock = HostLock::acquire(place.target.run_dir, place.lock_name(), "application " + left.app,
+                                LockHolder{0, kKeepOldWork, process.id, {}});
+  if (!lock) {
+    // Somebody is at work on the application: if that changes it, the next look says so.
+    return lock.error().code != ExitCode::kLocked;
+  }
+  auto end = stop_leftover(*place.control, telemetry, *process.runtime, place.control->id(), left);
+  if (end && *end == LeftoverEnd::kNotDrained) {
+    return false;
+  }
+  const std::string what = !end                            ? end.error().what
+                           : *end == LeftoverEnd::kStopped ? " is stopped, keep_old is over"
+                                                           : " has changed since and is left alone";
+  process.events->emit({process.clock.wall(),
+                        "stop",
+                        end ? StepState::kDone : StepState::kFailed,
+                        end ? text(left.color) + what : what,
+                        {}});
+  return true;
+}
+
+void stop_old_later(Process& process, TelemetryFile& telemetry, Leftover left) {
+  constexpr milliseconds kAgain{1'000};
+  while (wait_keep_old(process, left) && !stop_old_now(process, telemetry, left)) {
+    left.keep = kAgain;
+  }
+}
+
+// After the verdict, whose word is final: what goes wrong here is a line in the trace.
+void prune(Process& process) {
+  DeployPlace& place = process.place;
+  const auto note = [&process](StepState state, const std::string& what) {
+    process.events->emit({process.clock.wall(), "prune", state, what, {}});
+  };
+  auto now = place.control->read(place.app->name);
+  auto list = TraceFolders(place.config->trace_dir).list(place.app->name);
+  if (!now || !list) {
+    note(StepState::kFailed, now ? list.error().what : now.error().what);
     return;
   }
-  for (;;) {
-    auto lock =
-        HostLock::acquire(place.target.run_dir, place.lock_name(), "application " + left.app,
-                          LockHolder{0, "keep-old", process.id, {}});
-    if (lock) {
-      auto end =
-          stop_leftover(*place.control, telemetry, *process.runtime, place.control->id(), left);
-      if (!end) {
-        process.events->emit(
-            {process.clock.wall(), "stop", StepState::kFailed, end.error().what, {}});
-        return;
-      }
-      if (*end != LeftoverEnd::kNotDrained) {
-        process.events->emit({process.clock.wall(),
-                              "stop",
-                              StepState::kDone,
-                              *end == LeftoverEnd::kStopped
-                                  ? text(left.color) + " is stopped, keep_old is over"
-                                  : text(left.color) + " has changed since and is left alone",
-                              {}});
-        return;
-      }
-    } else if (lock.error().code != ExitCode::kLocked) {
-      return;
-    }
-    // Somebody is at work on the application: if that changes it, the next look says so.
-    if (!process.clock.wait(kAgain)) {
-      return;
-    }
+  const auto keep = images_to_keep(*list, *now, place.app->keep_releases);
+  if (auto pruned = process.runtime->prune(keep); !pruned) {
+    note(StepState::kFailed, pruned.error().what);
+    return;
   }
+  std::string kept;
+  for (const std::string& image : keep) {
+    kept += (kept.empty() ? "kept " : ", ") + image;
+  }
+  note(StepState::kDone, kept);
 }
 
 int run(Process& process) {
@@ -176,7 +223,12 @@ int run(Process& process) {
       (void)process.trace->write_verdict(refused(process, done.error()));
       return static_cast<int>(done.error().code);
     }
-    left = std::move(*done);
+    if (done->well) {
+      // The verdict is out and the foreground has returned: the lock's next taker waits for this.
+      lock->now_for(kPruneWork, process.id);
+      prune(process);
+    }
+    left = std::move(done->leftover);
   }
   if (left) {
     stop_old_later(process, telemetry, *left);

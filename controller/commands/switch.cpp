@@ -1,8 +1,12 @@
 // bgctl switch COLOR: the flip, one durable store. Works without configuration and without Docker;
-// its whole process is meant to cost no more than /bin/true and 5 ms.
+// its whole process is meant to cost no more than /bin/true and 5 ms. When it returns, every worker
+// that lives has seen the flip; where that cannot be had in 3 s, the verdict says so.
 #include "controller/commands/command.hpp"
 #include "controller/commands/target.hpp"
+#include "controller/deploy/attach_wait.hpp"
+#include "controller/host/system_clock.hpp"
 #include "controller/output/printable.hpp"
+#include "controller/regions/telemetry_file.hpp"
 
 namespace bluegreen {
 namespace {
@@ -63,7 +67,15 @@ int switch_command(CommandContext& context) {
   if (!generation) {
     return context.fail(generation.error());
   }
-  return context.finish(verdict_of(app, *color, *before, *generation));
+  Verdict verdict = verdict_of(app, *color, *before, *generation);
+  TelemetryFile telemetry(held->target.telemetry);
+  SystemClock clock;
+  if (const auto doubt = wait_attached(telemetry, clock, held->control->id()); !doubt.empty()) {
+    verdict.headline += ", but " + doubt;
+    verdict.hint = "see that NGINX's bluegreen_control is " + held->target.control +
+                   " and that its folder, not the file, is mounted; `bgctl doctor` says more";
+  }
+  return context.finish(verdict);
 }
 
 }  // namespace bluegreen

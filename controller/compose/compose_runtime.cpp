@@ -252,6 +252,17 @@ std::string ComposeRuntime::log_tail(Color color, std::size_t lines) {
                                             : std::string();
 }
 
+Result<void> ComposeRuntime::settle() {
+  const auto lock = ProjectLock::acquire(run_dir_, config_.project, kOthersUp);
+  if (!lock) {
+    return tl::unexpected(lock.error());
+  }
+  if (auto settled = images_.settle(); !settled) {
+    return fail(ExitCode::kNotHealthy, settled.error());
+  }
+  return {};
+}
+
 Result<void> ComposeRuntime::prune(const std::vector<std::string>& keep) {
   const auto lock = ProjectLock::acquire(run_dir_, config_.project, kOthersUp);
   if (!lock) {

@@ -32,6 +32,7 @@ class ComposeRuntime final : public Runtime {
   Result<void> stop(Color color) override;
   Result<void> remove(Color color) override;
   std::string log_tail(Color color, std::size_t lines) override;
+  Result<void> settle() override;
   Result<void> prune(const std::vector<std::string>& keep) override;
 
  private:

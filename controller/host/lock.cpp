@@ -28,6 +28,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kBetweenTries{2};
 // Even who does not wait tries this long: is_locked, elsewhere, holds the lock for an instant.
 constexpr milliseconds kLeastWait{20};
+// Housekeeping is a stop with its grace, or the removal of some images.
+constexpr milliseconds kHousekeepingWait{20'000};
 // A holder that has just got the lock needs a moment to say who it is.
 constexpr int kHolderReads = 10;
 
@@ -106,6 +108,10 @@ Error locked(const std::string& run_dir, const std::string& name, const std::str
 
 }  // namespace
 
+bool is_housekeeping(const LockHolder& holder) {
+  return holder.command == kKeepOldWork || holder.command == kPruneWork;
+}
+
 std::string control_lock_name(std::uint64_t control_id) {
   return "control-" + hex(control_id);
 }
@@ -142,13 +148,18 @@ Result<HostLock> HostLock::acquire(const std::string& run_dir, const std::string
     return fail(ExitCode::kUsage, path + ": the lock file cannot be opened: " + reason(error),
                 error == EACCES ? "run bgctl as root, or set BGCTL_RUN_DIR" : "");
   }
-  const auto deadline = steady_clock::now() + std::max(wait, kLeastWait);
+  const auto begin = steady_clock::now();
+  const auto deadline = begin + std::max(wait, kLeastWait);
   while (::flock(lock.fd_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) {
       return fail(ExitCode::kUsage, path + ": cannot be locked: " + reason(errno));
     }
-    if (steady_clock::now() >= deadline) {
-      return tl::unexpected(locked(run_dir, name, what));
+    const auto now = steady_clock::now();
+    if (now >= deadline) {
+      const auto present = lock_holder(run_dir, name);
+      if (!present || !is_housekeeping(*present) || now >= begin + kHousekeepingWait) {
+        return tl::unexpected(locked(run_dir, name, what));
+      }
     }
     pause(kBetweenTries);
   }
@@ -156,6 +167,12 @@ Result<HostLock> HostLock::acquire(const std::string& run_dir, const std::string
     lock.holder_file_ = write_holder(holder_path(run_dir, name), holder);
   }
   return lock;
+}
+
+void HostLock::now_for(const std::string& command, const std::string& id) {
+  if (!holder_file_.empty()) {
+    holder_file_ = write_holder(holder_file_, LockHolder{0, command, id, {}});
+  }
 }
 
 HostLock::HostLock(HostLock&& from) noexcept

@@ -27,18 +27,28 @@ struct LockHolder {
   std::string since;    // UTC; filled in by acquire
 };
 
+// What a deploy's process does after its verdict. Short, and nobody asked for it: who wants the
+// lock meanwhile waits for it instead of being refused.
+inline constexpr const char* kKeepOldWork = "keep-old";
+inline constexpr const char* kPruneWork = "prune";
+bool is_housekeeping(const LockHolder& holder);
+
 std::string control_lock_name(std::uint64_t control_id);
 std::string app_lock_name(std::uint64_t control_id, const std::string& app);
 
 class HostLock {
  public:
   // `name` as made by the functions above; `what` is how the message calls it ("application app").
-  // Tries until `wait` is over. `holder` gives command and id. With `recorded` off no holder file
-  // is written, for locks that are held for microseconds.
+  // Tries until `wait` is over, and longer while the holder is at housekeeping. `holder` gives
+  // command and id. With `recorded` off no holder file is written, for locks that are held for
+  // microseconds.
   static Result<HostLock> acquire(const std::string& run_dir, const std::string& name,
                                   const std::string& what, const LockHolder& holder,
                                   std::chrono::milliseconds wait = std::chrono::milliseconds{0},
                                   bool recorded = true);
+
+  // The same holder goes over to something else.
+  void now_for(const std::string& command, const std::string& id);
 
   HostLock(HostLock&& from) noexcept;
   HostLock& operator=(HostLock&& from) noexcept;

@@ -7,6 +7,8 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
+#include <optional>
+#include <thread>
 
 namespace bluegreen {
 namespace {
@@ -66,6 +68,26 @@ TEST_CASE("HostLock: the second who wants it is told who has it") {
   CHECK(lock_holder(folder.path, kName)->id == "d1");
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
+}
+
+TEST_CASE("HostLock: housekeeping is waited for, by whoever wants the lock at once") {
+  const Folder folder;
+  std::optional<HostLock> first;
+  {
+    auto taken = take(folder.path);
+    REQUIRE(taken);
+    first.emplace(std::move(*taken));
+  }
+  first->now_for(kPruneWork, "d1");
+  REQUIRE(lock_holder(folder.path, kName));
+  CHECK(lock_holder(folder.path, kName)->command == kPruneWork);
+  std::thread frees([&first] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    first.reset();
+  });
+  const auto second = take(folder.path);
+  frees.join();
+  CHECK(second);
 }
 
 TEST_CASE("HostLock: free again when its holder was killed, whatever its file says") {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
@@ -67,17 +68,19 @@ std::chrono::system_clock::time_point SystemClock::wall() {
 }
 
 bool SystemClock::wait(std::chrono::milliseconds duration) {
+  return wait_for(duration, -1) == Wake::kTime;
+}
+
+SystemClock::Wake SystemClock::wait_for(std::chrono::milliseconds duration, int fd) {
   const auto end = now() + duration;
   for (;;) {
     const auto left = end - now();
-    struct pollfd asked {
-      asked_.get(), POLLIN, 0
-    };
-    if (::poll(&asked, 1, poll_time(left)) > 0) {
-      return false;
+    std::array<struct pollfd, 2> both{{{asked_.get(), POLLIN, 0}, {fd, POLLIN, 0}}};
+    if (::poll(both.data(), both.size(), poll_time(left)) > 0) {
+      return both[0].revents != 0 ? Wake::kStop : Wake::kEvent;
     }
     if (left.count() <= 0) {
-      return true;
+      return Wake::kTime;
     }
   }
 }

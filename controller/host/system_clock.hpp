@@ -5,6 +5,8 @@
 // mask: a child that is started meanwhile inherits nothing of it.
 #pragma once
 
+#include <cstdint>
+
 #include "controller/ports/clock.hpp"
 #include "shm/unique_fd.hpp"
 
@@ -20,6 +22,9 @@ class SystemClock : public Clock {
   std::chrono::steady_clock::time_point now() override;
   std::chrono::system_clock::time_point wall() override;
   bool wait(std::chrono::milliseconds duration) override;
+  // The same, ended by `fd` too when it gets readable (-1: none).
+  enum class Wake : std::uint8_t { kTime, kStop, kEvent };
+  Wake wait_for(std::chrono::milliseconds duration, int fd);
   void pause(std::chrono::milliseconds duration) override;
   bool stop_requested() override;
 

@@ -189,6 +189,15 @@ Result<DrainView> FakeWorld::drain_view(const std::string&, Color color, std::ui
   return view;
 }
 
+Attachment FakeWorld::attachment(std::uint64_t) {
+  if (!nginx_runs) {
+    return {};
+  }
+  const bool attached = attach_after_looks == 0;
+  attach_after_looks -= attached ? 0 : 1;
+  return {2, attached ? 2U : 0U};
+}
+
 Result<ColorFigures> FakeWorld::figures(const std::string&, Color color) {
   return ColorFigures{in_flight[shm::index_of(color)], 0};
 }
@@ -217,8 +226,8 @@ Result<void> FakeWorld::start(Color color, const PinnedImage& image) {
   return operation("start " + word(color) + " " + image.pinned, [&] {
     const std::size_t c = shm::index_of(color);
     take_away(color, "start");
-    if (env_image[c] != image.pinned) {
-      env_before_[c] = env_image[c];
+    if (!env_before_[c]) {
+      env_before_[c] = env_image[c];  // a start that is repeated keeps the first one's memory
     }
     env_image[c] = image.pinned;
     running[c] = Running{image.pinned, ++next_identity_,
@@ -278,6 +287,12 @@ Result<void> FakeWorld::remove(Color color) {
       before.reset();
     }
   });
+}
+
+Result<void> FakeWorld::settle() {
+  env_before_[0].reset();
+  env_before_[1].reset();
+  return {};
 }
 
 std::string FakeWorld::log_tail(Color color, std::size_t) {

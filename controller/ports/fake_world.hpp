@@ -64,6 +64,7 @@ class FakeWorld : public ControlPort,
   std::uint64_t leaves_after_looks = 0;  // in_flight falls to 0 after so many drain looks; 0: never
   bool telemetry_exact = true;
   bool nginx_runs = true;
+  std::uint32_t attach_after_looks = 0;  // so many times, none of the workers has attached yet
   bool trace_full = false;
   bool stop_asked = false;
   std::string broken;
@@ -86,6 +87,7 @@ class FakeWorld : public ControlPort,
   // TelemetryPort
   Result<DrainView> drain_view(const std::string& app, Color color,
                                std::uint64_t control_id) override;
+  Attachment attachment(std::uint64_t control_id) override;
   Result<ColorFigures> figures(const std::string& app, Color color) override;
   // Runtime. Images: "missing" is not in the registry, "sick" never gets healthy, "exits" dies.
   Result<void> preflight(Color idle) override;
@@ -97,6 +99,7 @@ class FakeWorld : public ControlPort,
   Result<void> stop(Color color) override;
   Result<void> remove(Color color) override;
   std::string log_tail(Color color, std::size_t lines) override;
+  Result<void> settle() override;
   // Clock
   std::chrono::steady_clock::time_point now() override { return time; }
   std::chrono::system_clock::time_point wall() override;

@@ -59,6 +59,15 @@ struct DrainView {
   std::uint32_t live_workers = 0;
 };
 
+// Whether a change of the control region is seen by all of NGINX. A worker that obeys this region
+// sees each change at once; one that does not yet (the region was made a moment ago) attaches
+// within about a second.
+struct Attachment {
+  std::uint32_t live_workers = 0;
+  std::uint32_t attached_workers = 0;
+  bool complete() const { return attached_workers == live_workers; }
+};
+
 // Sums over all slots, dead owners' counters included.
 struct ColorFigures {
   std::uint64_t in_flight = 0;
@@ -71,6 +80,8 @@ class TelemetryPort {
 
   virtual Result<DrainView> drain_view(const std::string& app, Color color,
                                        std::uint64_t control_id) = 0;
+  // Nobody alive, or no telemetry: complete, since there is nobody to wait for.
+  virtual Attachment attachment(std::uint64_t control_id) = 0;
   virtual Result<ColorFigures> figures(const std::string& app, Color color) = 0;
 };
 

@@ -61,10 +61,14 @@ class Runtime {
   virtual Result<void> remove(Color color) = 0;
   virtual std::string log_tail(Color color, std::size_t lines) = 0;
 
-  // After the verdict of a deploy that went well: what the last `start` changed is final from here
-  // on (`remove` no longer restores what was before it), and images of the same repository go that
-  // are neither in `keep` (pinned names, from the history) nor used by either color. Housekeeping:
-  // a failure is worth a line in the trace, not an exit code.
+  // What an earlier `start` changed is final from here on: `remove` no longer restores what was
+  // before it. Called before a `start`, when every earlier deploy is known to be finished or
+  // undone.
+  virtual Result<void> settle() { return {}; }
+
+  // After the verdict of a deploy that went well: `settle`, and images of the same repository go
+  // that are neither in `keep` (pinned names, from the history) nor used by either color.
+  // Housekeeping: a failure is worth a line in the trace, not an exit code.
   virtual Result<void> prune(const std::vector<std::string>& keep) {
     static_cast<void>(keep);
     return {};

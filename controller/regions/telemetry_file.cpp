@@ -193,6 +193,11 @@ Result<DrainView> TelemetryFile::drain_view(const std::string& app, Color color,
   return view;
 }
 
+Attachment TelemetryFile::attachment(std::uint64_t control_id) {
+  const TelemetryState now = state(control_id);
+  return {now.live_workers, now.attached_workers};
+}
+
 Result<ColorFigures> TelemetryFile::figures(const std::string& app, Color color) {
   const Look look(path_);
   if (!look.ok()) {

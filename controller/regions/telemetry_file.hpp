@@ -35,6 +35,7 @@ class TelemetryFile : public TelemetryPort {
 
   Result<DrainView> drain_view(const std::string& app, Color color,
                                std::uint64_t control_id) override;
+  Attachment attachment(std::uint64_t control_id) override;
   Result<ColorFigures> figures(const std::string& app, Color color) override;
 
  private:

@@ -29,6 +29,10 @@ std::string PreflightStep::plan(const Deploy&) const {
   return "check what can be checked before anything moves";
 }
 
+bool PreflightStep::applies(const Deploy& deploy) const {
+  return !deploy.plan.warm;
+}
+
 Result<void> PreflightStep::run(Deploy& deploy) const {
   if (deploy.plan.release.size() >= shm::kReleaseSize) {
     return fail(ExitCode::kPreflight, "the release name '" + deploy.plan.release +
@@ -113,6 +117,10 @@ bool StartStep::applies(const Deploy& deploy) const {
 }
 
 Result<void> StartStep::run(Deploy& deploy) const {
+  // Recovery has run: nothing of an earlier deploy can be undone any more, and must not be by us.
+  if (auto settled = deploy.world.runtime.settle(); !settled) {
+    return settled;
+  }
   return deploy.world.runtime.start(deploy.plan.idle, deploy.pinned());
 }
 

@@ -13,9 +13,11 @@ class IdentifyStep : public Step {
   Result<void> run(Deploy& deploy) const override;
 };
 
+// Not before a rollback to a color that still runs: nothing is started there, and it is in a hurry.
 class PreflightStep : public Step {
  public:
   std::string plan(const Deploy& deploy) const override;
+  bool applies(const Deploy& deploy) const override;
   Result<void> run(Deploy& deploy) const override;
 };
 

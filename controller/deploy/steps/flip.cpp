@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "controller/deploy/attach_wait.hpp"
 #include "controller/deploy/drain_wait.hpp"
 #include "controller/deploy/steps/color.hpp"
 
@@ -18,6 +19,11 @@ Result<void> FlipStep::run(Deploy& deploy) const {
     return tl::unexpected(generation.error());
   }
   deploy.facts["generation"] = std::to_string(*generation);
+  const std::string doubt =
+      wait_attached(deploy.world.telemetry, deploy.world.clock, deploy.world.control_id);
+  if (!doubt.empty()) {
+    deploy.doubts.push_back("flip: " + doubt);
+  }
   return {};
 }
 

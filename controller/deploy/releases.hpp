@@ -1,0 +1,24 @@
+// What the traces of earlier deploys know about releases: which one served before the present one,
+// and whose images a later rollback may still need.
+//
+// Pure functions over TraceStore::list (newest first) and the region; nothing here fails.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "controller/deploy/plan.hpp"
+#include "controller/ports/trace.hpp"
+
+namespace bluegreen {
+
+// The last release that was put in service and is not what serves now; empty when there is none.
+Labels release_before(const std::vector<TraceSummary>& newest_first, const std::string& serving);
+
+// The images, by their pinned names, that a prune must leave: of the last `releases` releases that
+// were put in service, and always of what serves and of what a rollback would put back.
+std::vector<std::string> images_to_keep(const std::vector<TraceSummary>& newest_first,
+                                        const shm::AppSnapshot& now, std::uint32_t releases);
+
+}  // namespace bluegreen

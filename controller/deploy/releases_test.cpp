@@ -1,0 +1,60 @@
+// Unit tests of releases.hpp: which images outlive a prune.
+#include "controller/deploy/releases.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace bluegreen;
+
+namespace {
+
+TraceSummary ended(const std::string& id, const std::string& image, ExitCode code) {
+  TraceSummary summary;
+  summary.id = id;
+  summary.verdict.emplace();
+  summary.verdict->code = code;
+  summary.verdict->image = image;
+  summary.verdict->release = "release of " + image;
+  return summary;
+}
+
+TraceSummary good(const std::string& id, const std::string& image) {
+  return ended(id, image, ExitCode::kDone);
+}
+
+shm::AppSnapshot serves(const std::string& active, const std::string& idle) {
+  shm::AppSnapshot now;
+  now.route.active = Color::kGreen;
+  shm::set_text(now.tables[1].image, active);
+  shm::set_text(now.tables[0].image, idle);
+  return now;
+}
+
+using Images = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("images of the last releases are kept, each once, whatever failed in between") {
+  const std::vector<TraceSummary> list = {
+      good("d7", "i5"), ended("d6", "bad", ExitCode::kNotHealthy), good("d5", "i4"),
+      good("d4", "i5"), ended("d3", "i3", ExitCode::kDrainForced), good("d2", "i2"),
+      good("d1", "i1")};
+  CHECK(images_to_keep(list, serves("i5", "i4"), 3) == Images{"i5", "i4", "i3"});
+  CHECK(images_to_keep(list, serves("i5", "i4"), 2) == Images{"i5", "i4"});
+}
+
+TEST_CASE("image of the rollback is kept however few releases are") {
+  const std::vector<TraceSummary> list = {good("d3", "i3"), good("d2", "i2"), good("d1", "i1")};
+  CHECK(images_to_keep(list, serves("i3", "i2"), 1) == Images{"i3", "i2"});
+  // The region names none: then the history does, as for the rollback itself.
+  CHECK(images_to_keep(list, serves("i3", ""), 1) == Images{"i3", "i2"});
+  // Switched by hand: what serves is not what was deployed last.
+  CHECK(images_to_keep(list, serves("i1", "i3"), 1) == Images{"i3", "i1"});
+}
+
+TEST_CASE("release before is the last that served and does not now") {
+  const std::vector<TraceSummary> list = {ended("d3", "i3", ExitCode::kPull), good("d2", "i2"),
+                                          good("d1", "i1")};
+  CHECK(release_before(list, "i2").image == "i1");
+  CHECK(release_before(list, "i1").release == "release of i2");
+  CHECK(release_before({}, "i1").image.empty());
+}
