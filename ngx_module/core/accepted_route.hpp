@@ -102,6 +102,9 @@ class AcceptedRoute {
 
  private:
   Look judge(std::uint64_t word) noexcept {
+    if (region_ == nullptr) {
+      return Look::kUnchanged;  // kNoWord never moves
+    }
     shm::AppSnapshot fresh;
     problem_ = shm::read_app(*region_, index_, fresh);
     if (problem_ == shm::ReadResult::kOk) {

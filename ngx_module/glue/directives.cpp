@@ -244,8 +244,8 @@ void* ngx_http_bluegreen_create_main_conf(ngx_conf_t* cf) {
   }
   auto* const conf = new (memory) MainConf();
   conf->cycle = cf->cycle;
-  if (ngx_array_init(&conf->upstreams, cf->pool, 4, sizeof(Upstream*)) != NGX_OK ||
-      ngx_array_init(&conf->apps, cf->pool, 4, sizeof(App*)) != NGX_OK) {
+  if (ngx_array_init(&conf->upstreams, cf->pool, 4, sizeof(void*)) != NGX_OK ||
+      ngx_array_init(&conf->apps, cf->pool, 4, sizeof(void*)) != NGX_OK) {
     return nullptr;
   }
   cleanup->handler = ngx_http_bluegreen_close_cycle;

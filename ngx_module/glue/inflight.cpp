@@ -41,7 +41,8 @@ void count_end(shm::Counters& counters, const ngx_http_request_t& r) noexcept {
 
 extern "C" void ngx_http_bluegreen_request_ended(void* data) {
   auto* const state = static_cast<RequestState*>(data);
-  for (Hold* hold = &state->first; hold != nullptr; hold = hold->next) {
+  Hold* hold = &state->first;
+  do {
     for (std::size_t color = 0; color < 2; ++color) {
       if (hold->users[color] != 0) {
         count_end(*hold->app->counters[color], *state->request);
@@ -49,7 +50,8 @@ extern "C" void ngx_http_bluegreen_request_ended(void* data) {
         hold->users[color] = 0;
       }
     }
-  }
+    hold = hold->next;
+  } while (hold != nullptr);
   close_handed_out(*state);
   state->home->give_back(state);
 }

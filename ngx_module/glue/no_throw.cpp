@@ -3,6 +3,7 @@
 // these end the worker, which the master starts anew. Hidden by exports.map.
 #include <cstdlib>
 
+// NOLINTBEGIN(bugprone-reserved-identifier): the library chose the name
 namespace std {
 
 [[noreturn]] void __throw_out_of_range_fmt(const char*, ...);
@@ -12,3 +13,4 @@ void __throw_out_of_range_fmt(const char*, ...) {
 }
 
 }  // namespace std
+// NOLINTEND(bugprone-reserved-identifier)

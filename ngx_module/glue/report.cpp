@@ -55,7 +55,10 @@ void report_telemetry(MainConf& conf, ngx_log_t* log, int error) noexcept {
   if (conf.telemetry.error().result != shm::OpenResult::kOk) {
     shm::describe(conf.telemetry.error(), shm::kTelemetryKind, reason, sizeof(reason));
   } else if (error != 0) {
-    std::snprintf(reason, sizeof(reason), "%s", ::strerror(error));
+    shm::OpenError failed;
+    failed.result = shm::OpenResult::kIoError;
+    failed.error = error;
+    shm::describe(failed, shm::kTelemetryKind, reason, sizeof(reason));
   }
   ngx_log_error(NGX_LOG_ERR, log, 0,
                 "bluegreen: telemetry file \"%V\" cannot be used: %s; requests are served, "
