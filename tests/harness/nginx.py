@@ -82,7 +82,9 @@ class Nginx:
         self.allowed = re.compile(allowed) if allowed else None
         self.env = dict(os.environ, **(env or {}))
         self.env.pop("NGINX", None)  # NGINX would take it for inherited sockets
-        if module and (runtime := _sanitizer_runtime(module)):
+        runtime = _sanitizer_runtime(module) if module else []
+        self.sanitized = bool(runtime)  # memory is not given back then: its growth says nothing
+        if runtime:
             self.env["LD_PRELOAD"] = ":".join(runtime)
             self.env["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=0"
             self.env["UBSAN_OPTIONS"] = "print_stacktrace=1"

@@ -138,5 +138,5 @@ def test_200_long_lived_connections_stay_open_through_10_flips_and_cost_no_memor
                 connection.close()
             assert closed == 0 and echoed == websockets and answered == bodies
             assert nginx.workers() == workers
-            assert growth < 1024
+            assert growth < 1024 or nginx.sanitized  # a sanitizer keeps what is freed
             until(lambda: nginx.in_flight() == (0, 0), "nothing is in flight any more")
