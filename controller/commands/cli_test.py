@@ -240,6 +240,9 @@ def test_drain_without_telemetry_closes_the_color_and_says_that_nothing_is_prove
     ("words", "message"),
     [
         ([], "bgctl: no command given"),
+        (["promote"], "bgctl: promote is not in this version (0.1.0); until it is: "),
+        (["weight", "50"], "bgctl: weight is not in this version (0.1.0); until it is: `bgctl switch COLOR`"),
+        (["config", "chek"], 'bgctl config: VERB: expected check or example, found "chek"'),
         (["frobnicate"], 'bgctl: unknown command "frobnicate"'),
         (["switch"], "bgctl switch: COLOR is missing\nusage: bgctl switch COLOR"),
         (["switch", "red"], 'COLOR: expected blue or green, found "red"'),
@@ -314,3 +317,46 @@ def test_libcurl_is_not_loaded_by_the_commands_that_need_no_http(ready: Host) ->
         result = ready.run(*words)
         assert result.returncode in (0, 80)
         assert "libcurl" not in result.stderr
+
+
+def test_config_example_is_a_configuration_that_check_accepts(host: Host) -> None:
+    example = host.bare("config", "example")
+    assert (example.returncode, example.stderr) == (0, "")
+    config = host.folder / "bgctl.json"
+    config.write_text(example.stdout)
+    checked = host.bare("config", "check", "--config", str(config))
+    assert (checked.returncode, checked.stdout) == (0, f"{config}: can be used; applications: app\n")
+    config.write_text(example.stdout.replace("8000", "80000"))
+    broken = host.bare("config", "check", "--config", str(config))
+    assert broken.returncode == 2
+    assert "apps.app.compose.port" in broken.stderr and "80000" in broken.stderr
+
+
+def test_show_and_logs_read_a_deploy_s_trace_and_no_other_file(host: Host) -> None:
+    config = host.folder / "bgctl.json"
+    trace = host.folder / "trace"
+    config.write_text(json.dumps({
+        "control": str(host.control), "trace_dir": str(trace),
+        "apps": {"tool": {"runtime": "process", "process": {"command": ["/bin/true"],
+                                                            "ports": {"blue": 1, "green": 2}}}}}))
+    (trace / "tool" / "d1").mkdir(parents=True)
+    (trace / "tool" / "d1" / "request").write_text(json.dumps({"command": "deploy", "image": "v1"}))
+    (trace / "tool" / "d1" / "log").write_text("one\ntwo\n")
+    given = ("--config", str(config))
+    assert "was interrupted" in host.bare("show", "d1", *given).stdout
+    (trace / "tool" / "d1" / "verdict.json").write_text(json.dumps(
+        {"schema": 1, "exit": 50, "headline": "deploy of v1 failed at healthy"}))
+    shown = host.bare("show", "d1", *given)
+    assert (shown.returncode, shown.stdout) == (0, "deploy of v1 failed at healthy\n")
+    assert host.bare("logs", "d1", *given).stdout == f"==> {trace}/tool/d1/log <==\none\ntwo\n"
+    for word in ("d2", "../tool/d1", "/etc"):
+        missing = host.bare("show", word, *given)
+        assert missing.returncode == 2
+        assert f'application tool has no deploy "{word}"' in missing.stderr
+
+
+def test_relative_run_directory_is_refused(ready: Host) -> None:
+    ready.env["BGCTL_RUN_DIR"] = "run"
+    result = ready.run("switch", "green")
+    assert result.returncode == 2
+    assert 'BGCTL_RUN_DIR: expected an absolute path, found "run"' in result.stderr

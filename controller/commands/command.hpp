@@ -122,6 +122,13 @@ struct CommandSpec {
 // The table. The order is the one of --help.
 std::span<const CommandSpec> command_table();
 
+// Commands of the contract that this version does not have, and what to do until it does.
+struct LaterCommand {
+  std::string_view name;
+  std::string_view instead;
+};
+std::span<const LaterCommand> later_commands();
+
 // What every command takes, for the parser and for --help.
 std::span<const OptionSpec> global_options();
 
@@ -142,6 +149,9 @@ int deploy_command(CommandContext& context);
 int rollback_command(CommandContext& context);
 int recover_command(CommandContext& context);
 int history_command(CommandContext& context);
+int show_command(CommandContext& context);
+int logs_command(CommandContext& context);
+int config_command(CommandContext& context);
 // Hidden: the deploy itself, detached from the command that started it. ID names its trace folder.
 int run_deploy_command(CommandContext& context);
 

@@ -25,6 +25,21 @@ constexpr OptionSpec kDeployOptions[] = {
 constexpr ArgumentSpec kRunDeployArguments[] = {{"ID", "the deploy to run"}};
 #endif
 
+constexpr ArgumentSpec kTracedArgument[] = {{"DEPLOY", "a deploy's id, as in `bgctl history`"}};
+constexpr ArgumentSpec kConfigArgument[] = {{"VERB", "check or example"}};
+
+constexpr LaterCommand kLater[] = {
+    {"promote", "a deploy goes all the way by itself"},
+    {"abort", "SIGTERM to the deploy's process (`bgctl doctor` names it) undoes the deploy"},
+    {"weight", "`bgctl switch COLOR` moves all requests at once"},
+    {"hold", "`bgctl switch COLOR` holds nobody"},
+    {"release", "nothing is ever held"},
+    {"maintenance", "let NGINX answer with its own page"},
+    {"check", "`bgctl doctor` looks at this host, `bgctl status --json` at what serves"},
+    {"plan", "`bgctl doctor` makes the checks that a deploy would make first"},
+    {"contract", "docs/ has the contract"},
+};
+
 constexpr CommandSpec kCommands[] = {
     {"init", {}, {}, "make the control file, or add an application to it", init_command},
     {"status", {}, {}, "show what serves now", status_command},
@@ -41,8 +56,11 @@ constexpr CommandSpec kCommands[] = {
      "close the idle COLOR and wait until its requests have ended", drain_command},
 #ifdef BGCTL_HAS_HISTORY
     {"history", {}, {}, "list the deploys of this host", history_command},
+    {"show", kTracedArgument, {}, "show how a deploy ended", show_command},
+    {"logs", kTracedArgument, {}, "print a deploy's log", logs_command},
 #endif
     {"doctor", {}, {}, "check this host and say what to do", doctor_command},
+    {"config", kConfigArgument, {}, "check the configuration, or print an example", config_command},
     {"version", {}, {}, "print version and ABI", version_command},
 #ifdef BGCTL_HAS_DEPLOY
     {"run-deploy", kRunDeployArguments, {}, "run a deploy, detached", run_deploy_command, true},
@@ -61,6 +79,10 @@ constexpr OptionSpec kGlobalOptions[] = {
 
 std::span<const CommandSpec> command_table() {
   return kCommands;
+}
+
+std::span<const LaterCommand> later_commands() {
+  return kLater;
 }
 
 std::span<const OptionSpec> global_options() {

@@ -72,6 +72,11 @@ Result<Target> CommandContext::target() {
   if (const char* run_dir = std::getenv("BGCTL_RUN_DIR"); run_dir != nullptr && *run_dir != '\0') {
     target.run_dir = run_dir;
   }
+  // Locks in a folder that depends on where somebody stands would lock nothing.
+  if (target.run_dir.front() != '/') {
+    return bluegreen::fail(ExitCode::kUsage, "BGCTL_RUN_DIR: expected an absolute path, found \"" +
+                                                 printable(target.run_dir) + "\"");
+  }
   // The default configuration is not looked at beside --control: whoever names the files means
   // those, and must not depend on what else this host runs.
   if (!given.control.empty() && !given.config_given) {

@@ -271,6 +271,7 @@ int run_deploy_command(CommandContext& context) {
     return context.fail(runtime.error());
   }
   process.runtime = std::move(*runtime);
+  process.runtime->stop_when([&process] { return process.clock.stop_requested(); });
   return run(process);
 }
 

@@ -18,6 +18,8 @@ using std::chrono::steady_clock;
 constexpr std::size_t kTailLines = 40;
 // Events wake us; should one be lost, we look again after this time.
 constexpr milliseconds kLookAgain{2'000};
+// So soon is a request to stop noticed while we wait for events.
+constexpr milliseconds kStopNoticed{200};
 // A bgctl that was killed may have left a `docker compose up` at work.
 constexpr milliseconds kOthersUp{200'000};
 
@@ -57,7 +59,10 @@ ServiceFilter ComposeRuntime::filter(Color color) const {
 }
 
 Result<PinnedImage> ComposeRuntime::pull(const std::string& image, const Progress& progress) {
-  auto pinned = engine_.pull(image, progress);
+  auto pinned = engine_.pull(image, progress, [this] { return !stop_asked(); });
+  if (stop_asked()) {
+    return stopped_on_request();
+  }
   if (!pinned) {
     return as(ExitCode::kPull, pinned.error());
   }
@@ -123,7 +128,14 @@ Result<void> ComposeRuntime::wait_healthy(Color color, Deadline deadline) {
     if (now >= deadline) {
       return unhealthy("not healthy in time: " + verdict.reason, *containers, verdict.container);
     }
-    const auto woken = events->wait(std::min<Deadline>(deadline, now + kLookAgain));
+    const Deadline until = std::min<Deadline>(deadline, now + kLookAgain);
+    auto woken = events->wait(std::min<Deadline>(until, now + kStopNoticed));
+    while (woken && woken->empty() && steady_clock::now() < until && !stop_asked()) {
+      woken = events->wait(std::min<Deadline>(until, steady_clock::now() + kStopNoticed));
+    }
+    if (stop_asked()) {
+      return stopped_on_request();
+    }
     if (!woken) {
       return fail(ExitCode::kNotHealthy,
                   fmt::format("Docker Engine at {} stopped sending events: {}", engine_.host(),

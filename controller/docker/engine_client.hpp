@@ -70,9 +70,11 @@ class EngineClient {
   Result<void> remove(const ContainerFacts& container);
   std::string log_tail(const ContainerFacts& container, std::size_t lines);
 
-  // Pulls and returns the name by digest (engine_pull.cpp).
+  // Pulls and returns the name by digest (engine_pull.cpp). Ends early, with any error, once
+  // `go_on` says no.
   Result<std::string> pull(const std::string& image,
-                           const std::function<void(const std::string&)>& progress);
+                           const std::function<void(const std::string&)>& progress,
+                           const std::function<bool()>& go_on = {});
   Result<ImageFacts> image(const std::string& reference);
   Result<std::vector<ImageFacts>> images_of(const std::string& repository);
   // Takes one name from an image, and the image when it was the last.
@@ -82,7 +84,7 @@ class EngineClient {
   Result<std::optional<ContainerFacts>> inspect(const std::string& id);
   Result<std::string> pull_once(const ImageReference& reference, const std::string& image,
                                 const std::function<void(const std::string&)>& progress,
-                                bool& transient);
+                                const std::function<bool()>& go_on, bool& transient);
 
   EngineConnection connection_;
 };

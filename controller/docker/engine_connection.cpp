@@ -65,9 +65,17 @@ Error EngineConnection::unreachable(const HttpError& error) const {
   if (error.kind == HttpError::Kind::kLibrary) {
     return {ExitCode::kPreflight, error.text};
   }
+  if (error.kind == HttpError::Kind::kConnect && host_.starts_with("unix://")) {
+    // libcurl's own text speaks of a port; what is missing is a socket.
+    return {
+        ExitCode::kPreflight,
+        fmt::format("Docker Engine does not run: nobody listens on its socket {}", host_.substr(7)),
+        "start it (systemctl start docker); if it runs, set DOCKER_HOST or compose.docker_host "
+        "to its socket"};
+  }
   return {ExitCode::kPreflight,
           fmt::format("Docker Engine does not answer at {}: {}", host_, error.text),
-          "start it (systemctl start docker), or set DOCKER_HOST"};
+          "see that it runs (systemctl status docker), or set DOCKER_HOST to where it does"};
 }
 
 Result<HttpRequest> EngineConnection::request_for(const EngineCall& call, bool versioned) const {
@@ -77,6 +85,7 @@ Result<HttpRequest> EngineConnection::request_for(const EngineCall& call, bool v
   request.deadline = steady_clock::now() + call.timeout;
   request.stalled = call.stalled;
   request.on_body = call.on_body;
+  request.go_on = call.go_on;
   std::string authority = "docker";
   if (host_.starts_with("unix://")) {
     request.unix_socket = host_.substr(7);

@@ -37,6 +37,7 @@ struct EngineCall {
   std::chrono::milliseconds timeout{30'000};
   std::chrono::seconds stalled{0};
   std::function<bool(std::string_view)> on_body;
+  std::function<bool()> go_on;  // see HttpRequest
 };
 
 class EngineConnection {

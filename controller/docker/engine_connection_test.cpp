@@ -6,6 +6,16 @@
 namespace bluegreen {
 namespace {
 
+TEST_CASE("Engine that does not run is told by its socket and not by a port") {
+  EngineConnection engine("unix:///nowhere/docker.sock");
+  const auto answer = engine.call({});
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().code == ExitCode::kPreflight);
+  CHECK(answer.error().what ==
+        "Docker Engine does not run: nobody listens on its socket /nowhere/docker.sock");
+  CHECK(answer.error().hint.find("systemctl start docker") != std::string::npos);
+}
+
 TEST_CASE("API version is compared by numbers") {
   CHECK(*parse_api_version("1.9") < *parse_api_version("1.41"));
   for (const char* text : {"", "1", "1.", "1.x", "1.41x", "v1.41"}) {

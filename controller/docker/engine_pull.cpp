@@ -23,6 +23,7 @@ using std::chrono::steady_clock;
 
 constexpr int kTries = 3;
 constexpr milliseconds kFirstPause{1'000};  // doubled after each try
+constexpr milliseconds kStopNoticed{100};
 constexpr std::chrono::minutes kPullTakes{60};
 constexpr std::chrono::seconds kStalled{180};  // extracting a large layer is silent for a while
 
@@ -80,7 +81,7 @@ std::string digest_of(const ImageFacts& image, const ImageReference& reference) 
 Result<std::string> EngineClient::pull_once(const ImageReference& reference,
                                             const std::string& image,
                                             const std::function<void(const std::string&)>& progress,
-                                            bool& transient) {
+                                            const std::function<bool()>& go_on, bool& transient) {
   const auto failed = [&](const std::string& message) {
     PullFailure failure = explain_pull_failure(image, reference.registry, message);
     transient = failure.transient;
@@ -98,6 +99,7 @@ Result<std::string> EngineClient::pull_once(const ImageReference& reference,
   call.headers = {"X-Registry-Auth: " + registry_auth(reference.registry)};
   call.timeout = kPullTakes;
   call.stalled = kStalled;
+  call.go_on = go_on;
   call.on_body = [&stream](std::string_view chunk) {
     for (const std::string& object : stream.objects.feed(chunk)) {
       stream.take(object);
@@ -134,7 +136,8 @@ Result<std::string> EngineClient::pull_once(const ImageReference& reference,
 }
 
 Result<std::string> EngineClient::pull(const std::string& image,
-                                       const std::function<void(const std::string&)>& progress) {
+                                       const std::function<void(const std::string&)>& progress,
+                                       const std::function<bool()>& go_on) {
   const auto reference = parse_image_reference(image);
   if (!reference) {
     return fail(ExitCode::kPull, reference.error());
@@ -142,14 +145,18 @@ Result<std::string> EngineClient::pull(const std::string& image,
   milliseconds pause = kFirstPause;
   for (int left = kTries;; --left, pause *= 2) {
     bool transient = false;
-    auto pulled = pull_once(*reference, image, progress, transient);
-    if (pulled || !transient || left == 1) {
+    auto pulled = pull_once(*reference, image, progress, go_on, transient);
+    if (pulled || !transient || left == 1 || (go_on && !go_on())) {
       return pulled;
     }
     if (progress) {
       progress(fmt::format("{}; trying again", pulled.error().what));
     }
-    std::this_thread::sleep_for(pause);  // nothing to wait for: the registry tells nobody
+    // Nothing to wait for: the registry tells nobody.
+    const auto until = steady_clock::now() + pause;
+    while (steady_clock::now() < until && (!go_on || go_on())) {
+      std::this_thread::sleep_for(kStopNoticed);
+    }
   }
 }
 

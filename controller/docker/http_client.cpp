@@ -30,6 +30,7 @@ HttpError::Kind kind_of(CURLcode code, bool stopped) {
       return HttpError::Kind::kConnect;
     case CURLE_OPERATION_TIMEDOUT:
       return HttpError::Kind::kTimeout;
+    case CURLE_ABORTED_BY_CALLBACK:
     case CURLE_WRITE_ERROR:
       return stopped ? HttpError::Kind::kStopped : HttpError::Kind::kBroken;
     default:
@@ -79,6 +80,11 @@ class Transfer {
     if (whole_deadline) {
       // 0 means "no limit" to libcurl.
       set(CURLOPT_TIMEOUT_MS, std::max(1L, milliseconds_until(request_.deadline)));
+    }
+    if (request_.go_on) {
+      set(CURLOPT_NOPROGRESS, 0L);
+      set(CURLOPT_XFERINFOFUNCTION, &Transfer::on_moment);
+      set(CURLOPT_XFERINFODATA, this);
     }
     if (request_.stalled.count() > 0) {
       set(CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -140,6 +146,12 @@ class Transfer {
     line.remove_prefix(colon + 1);
     line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     response.headers[name] = line;
+  }
+
+  static int on_moment(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    auto* transfer = static_cast<Transfer*>(self);
+    transfer->stopped_ = !transfer->request_.go_on();
+    return transfer->stopped_ ? 1 : 0;
   }
 
   static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) {

@@ -29,6 +29,8 @@ struct HttpRequest {
   std::chrono::seconds stalled{0};  // give up when nothing arrives for so long; 0: never
   // Receives the body of a 2xx response instead of HttpResponse::body; false ends the request.
   std::function<bool(std::string_view)> on_body;
+  // Asked at least once a second while the request is under way; false ends it.
+  std::function<bool()> go_on = {};
 };
 
 struct HttpResponse {

@@ -94,6 +94,20 @@ TEST_CASE("Request past its deadline ends") {
   CHECK(answer.error().kind == HttpError::Kind::kTimeout);
 }
 
+TEST_CASE("Request whose answer does not come ends soon after it is told to stop") {
+  const Peer peer([](int fd) {
+    char byte = 0;
+    static_cast<void>(!::read(fd, &byte, 1));  // until the client goes
+  });
+  HttpRequest request = peer.get();
+  const auto begin = steady_clock::now();
+  request.go_on = [begin] { return steady_clock::now() < begin + milliseconds(200); };
+  const auto answer = http_request(request);
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().kind == HttpError::Kind::kStopped);
+  CHECK(steady_clock::now() - begin < milliseconds(5'000));
+}
+
 TEST_CASE("Body is streamed in pieces and ended by its reader") {
   std::promise<void> enough;
   const Peer peer([&enough](int fd) {

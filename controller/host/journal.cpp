@@ -92,6 +92,13 @@ std::optional<JournalRecord> decode_record(std::string_view text, std::uint64_t 
   return std::nullopt;
 }
 
+// What somebody acts upon once it is written. The others say what has been done: they become
+// durable with the next of these, and one that a power loss takes costs a recovery that looks
+// again.
+bool is_relied_on(RecordKind kind) {
+  return kind == RecordKind::kIntent || kind == RecordKind::kUndo || kind == RecordKind::kVerdict;
+}
+
 tl::unexpected<Error> failed(const std::string& path, const char* what, int error) {
   return fail(
       ExitCode::kPreflight,
@@ -165,7 +172,8 @@ Result<Journal> Journal::open(const std::string& path) {
   // The name of a new file has to be as durable as what is appended to it.
   const std::string folder = path.substr(0, path.rfind('/'));
   const shm::UniqueFd parent(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!parent || ::fsync(journal.fd_.get()) != 0 || ::fsync(parent.get()) != 0) {
+  const bool cut_is_safe = text->cut == 0 || ::fsync(journal.fd_.get()) == 0;
+  if (!parent || !cut_is_safe || ::fsync(parent.get()) != 0) {
     return failed(path, "flushed", errno);
   }
   return journal;
@@ -190,7 +198,7 @@ Result<void> Journal::append(const JournalRecord& record) {
     }
     done += static_cast<std::size_t>(size);
   }
-  if (::fdatasync(fd_.get()) != 0) {
+  if (is_relied_on(record.kind) && ::fdatasync(fd_.get()) != 0) {
     // After a failed flush nobody knows what is on the disk: nothing may rely on this file again.
     torn_ = true;
     return failed(path_, "flushed", errno);

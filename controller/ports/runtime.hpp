@@ -42,6 +42,9 @@ class Runtime {
  public:
   virtual ~Runtime() = default;
 
+  // `pull` and `wait_healthy`, which may take minutes, end with kAborted soon after this says yes.
+  void stop_when(std::function<bool()> asked) { stop_asked_ = std::move(asked); }
+
   // Everything that can be checked before anything is changed (kPreflight).
   virtual Result<void> preflight(Color idle) = 0;
   // Has the image here and pins it (kPull).
@@ -73,6 +76,15 @@ class Runtime {
     static_cast<void>(keep);
     return {};
   }
+
+ protected:
+  bool stop_asked() const { return stop_asked_ && stop_asked_(); }
+  static tl::unexpected<Error> stopped_on_request() {
+    return fail(ExitCode::kAborted, "stopped on request");
+  }
+
+ private:
+  std::function<bool()> stop_asked_;
 };
 
 }  // namespace bluegreen

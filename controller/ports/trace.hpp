@@ -1,7 +1,8 @@
 // What a deploy leaves on disk: its journal, its verdict, logs, the marker of the last image.
 //
-// TracePort is one deploy's folder, TraceStore all of an application's. A record is durable when
-// `append` has returned, so a step may act on it; what follows a torn record does not exist.
+// TracePort is one deploy's folder, TraceStore all of an application's. What is acted upon (an
+// intent, an undo, the verdict) is durable when `append` has returned, with all before it; other
+// records are by the next of these. What follows a torn record does not exist.
 // Implementations: controller/host/trace (files), controller/ports/fake_world (tests).
 // One thread; errors are kPreflight: nothing may be moved when it cannot be written down first.
 #pragma once

@@ -195,6 +195,9 @@ Result<void> ProcessRuntime::wait_healthy(Color color, Deadline deadline) {
       return ended_within(process, milliseconds(0)) ? Result<void>(died(color)) : Result<void>();
     }
     const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+    if (stop_asked()) {
+      return stopped_on_request();
+    }
     if (ended_within(process, std::clamp(left, milliseconds(0), pause))) {
       return died(color);
     }

@@ -181,6 +181,18 @@ TEST_CASE("Program that answers 503 is not healthy when the time is up") {
   CHECK(healthy.error().what == "tool-blue is not healthy in time: /health answered 503");
 }
 
+TEST_CASE("Wait for health ends at once when a stop is asked for") {
+  const World world;
+  auto runtime = world.runtime();
+  REQUIRE(runtime->start(Color::kBlue, {"sick", "sick"}));
+  const auto begin = steady_clock::now();
+  runtime->stop_when([begin] { return steady_clock::now() > begin + milliseconds(300); });
+  const auto waited = runtime->wait_healthy(Color::kBlue, World::soon());
+  REQUIRE_FALSE(waited);
+  CHECK(waited.error().code == ExitCode::kAborted);
+  CHECK(steady_clock::now() - begin < milliseconds(5'000));
+}
+
 TEST_CASE("Program that ignores SIGTERM is killed with all of its session") {
   const World world;
   auto runtime = world.runtime();

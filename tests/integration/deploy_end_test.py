@@ -1,7 +1,9 @@
 """How a change ends: seen by every worker, quick where it can be, and nothing left waiting or lying about."""
 
 import json
+import os
 import pathlib
+import signal
 import statistics
 import time
 
@@ -109,3 +111,20 @@ def test_switch_says_which_workers_obey_another_file() -> None:
             first, hint = switched.stdout.splitlines()[:2]
             assert first.startswith("app: green serves now (") and "2 of 2 NGINX workers" in first
             assert f"bluegreen_control is {other}" in hint
+
+
+def test_sigterm_in_the_wait_for_health_undoes_the_deploy_at_once() -> None:
+    with a_host(healthy_within="60s") as (host, _):
+        host.done("deploy", "v1")
+        foreground = host.start("deploy", "sick", "--id", "stopped")
+        events_file = host.traces / "app/stopped/events.ndjson"
+        until(lambda: events_file.exists() and ("healthy", "started") in [e[:2] for e in events(host, "stopped")],
+              "it waits for health")
+        for pid in host.processes():
+            if b"run-deploy" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGTERM)
+        begin = time.monotonic()
+        out, _ = foreground.communicate(timeout=60)
+        assert foreground.returncode == 95 and time.monotonic() - begin < 10, out
+        assert "stopped on request at healthy: green serves v1" in out.splitlines()[0]
+        assert not host.listening("blue")
