@@ -148,6 +148,12 @@ namespace {
 // Each time it publishes three releases, so that the tables that were being read are overwritten.
 struct InterruptingWriter {
   static constexpr std::uint64_t kReleases = 64;
+  // Shorter than a read takes, most of the time; never always, or nothing would be read.
+#if defined(__SANITIZE_THREAD__)
+  static constexpr suseconds_t kMicroseconds = 2000;
+#else
+  static constexpr suseconds_t kMicroseconds = 40;
+#endif
   static inline InterruptingWriter* current = nullptr;
 
   explicit InterruptingWriter(ControlRegion& r) : region(r) {
@@ -158,7 +164,7 @@ struct InterruptingWriter {
     struct sigaction action {};
     action.sa_handler = [](int) { current->publish(); };
     ::sigaction(SIGALRM, &action, &before);
-    const itimerval often{{0, 40}, {0, 40}};
+    const itimerval often{{0, kMicroseconds}, {0, kMicroseconds}};
     ::setitimer(ITIMER_REAL, &often, nullptr);
   }
   InterruptingWriter(const InterruptingWriter&) = delete;
