@@ -360,3 +360,13 @@ def test_relative_run_directory_is_refused(ready: Host) -> None:
     result = ready.run("switch", "green")
     assert result.returncode == 2
     assert 'BGCTL_RUN_DIR: expected an absolute path, found "run"' in result.stderr
+
+
+def test_deploy_that_cannot_begin_says_so_in_less_than_ssm_keeps(host: Host) -> None:
+    config = host.folder / "bgctl.json"
+    config.write_text(json.dumps({"apps": {f"app{n}": {"runtime": "none"} for n in range(60)}}))
+    result = host.bare("deploy", "v1", "--config", str(config))
+    assert result.returncode == 2
+    assert f"{config}: 60 problems" in result.stderr
+    assert len(result.stdout) + len(result.stderr) < 2000
+    assert len(host.bare("config", "check", "--config", str(config)).stderr) > 2000  # here all of them

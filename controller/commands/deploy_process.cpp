@@ -232,6 +232,22 @@ void wait_until_free(const DeployPlace& place, const std::string& id) {
   }
 }
 
+// The same limit for what ends without a verdict: an error quotes logs and answers of others.
+int fail_briefly(CommandContext& context, Error error, std::size_t written) {
+  constexpr std::size_t kLongest = 700;
+  if (!context.json()) {
+    error.what = error.what.size() > kLongest ? error.what.substr(0, kLongest) + "..." : error.what;
+    error.hint =
+        error.hint.size() > kLongest / 2 ? error.hint.substr(0, kLongest / 2) + "..." : error.hint;
+    const std::size_t rest = error.what.size() + error.hint.size() + written + 64;
+    const std::size_t room = rest < kOutputLimit ? kOutputLimit - rest : 0;
+    if (error.tail.size() > room) {
+      error.tail.erase(0, error.tail.size() - room);
+    }
+  }
+  return context.fail(error);
+}
+
 int show(CommandContext& context, Verdict verdict, std::size_t written) {
   if (!context.json()) {
     fit(verdict, written);
@@ -247,7 +263,7 @@ int follow_to_the_end(CommandContext& context, const DeployPlace& place, const s
   if (!verdict) {
     Error error = verdict.error();
     error.what = "deploy " + id + ": " + error.what;
-    return context.fail(error);
+    return fail_briefly(context, std::move(error), progress.written());
   }
   wait_until_free(place, id);
   return show(context, std::move(*verdict), progress.written());
@@ -295,9 +311,10 @@ Result<DeployPlace> open_place(CommandContext& context, ControlAccess access) {
 }
 
 int run_in_foreground(CommandContext& context, const Wish& wish) {
-  auto place = open_place(context, ControlAccess::kRead);
+  // It changes nothing itself, but what its process cannot open is told here and now.
+  auto place = open_place(context, ControlAccess::kChange);
   if (!place) {
-    return context.fail(place.error());
+    return fail_briefly(context, place.error(), 0);
   }
   auto id = choose_id(context, wish);
   if (!id) {
@@ -314,7 +331,7 @@ int run_in_foreground(CommandContext& context, const Wish& wish) {
   if (known->what == Found::kNothing) {
     auto started = start_process(context, *place, wish, *id, folder);
     if (!started) {
-      return context.fail(started.error());
+      return fail_briefly(context, started.error(), 0);
     }
   }
   return follow_to_the_end(context, *place, *id, folder);

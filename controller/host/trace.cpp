@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <thread>
 
 #include "controller/host/atomic_file.hpp"
 #include "controller/output/printable.hpp"
@@ -143,8 +144,13 @@ Result<shm::UniqueFd> lock_runner(const std::string& folder) {
   if (!fd) {
     return cannot_trace(path + ": " + reason(errno));
   }
-  if (!shm::try_lock_byte(fd.get(), 0)) {
-    return fail(ExitCode::kLocked, path + ": this deploy is being run by another process");
+  // An earlier attempt with this id has its verdict out a moment before it ends.
+  constexpr milliseconds kBetweenTries{5};
+  for (int left = 200; !shm::try_lock_byte(fd.get(), 0); --left) {
+    if (left == 0) {
+      return fail(ExitCode::kLocked, path + ": this deploy is being run by another process");
+    }
+    std::this_thread::sleep_for(kBetweenTries);
   }
   return fd;
 }
@@ -208,7 +214,8 @@ Result<void> TraceFolder::mark_last_image(const std::string& image) {
 }
 
 void TraceFolder::keep_log(const std::string& name, const std::string& text) {
-  (void)replace_file(folder_ + "/" + name, text);
+  // What an application logs may be secret: root's alone.
+  (void)replace_file(folder_ + "/" + name, text, 0600);
 }
 
 Result<std::vector<TraceSummary>> TraceFolders::list(const std::string& app) {

@@ -96,6 +96,29 @@ TEST_CASE("trace that cannot be written is refused and leaves nothing") {
   CHECK(made.error().what.find(temp.path + "/file") != std::string::npos);
 }
 
+TEST_CASE("attempt that is just ending is waited for by the next one with its id") {
+  TempFolder temp;
+  const std::string folder = trace_folder(temp.path, "app", "d1");
+  REQUIRE(make_trace(folder, request_at(1)));
+  auto ending = lock_runner(folder);
+  REQUIRE(ending);
+  std::thread end([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ending->reset();
+  });
+  CHECK(lock_runner(folder));
+  end.join();
+}
+
+TEST_CASE("log of an application is for root's eyes alone") {
+  TempFolder temp;
+  auto trace = TraceFolder::open(temp.path, "app", "d1");
+  REQUIRE(trace);
+  (*trace)->keep_log("green.log", "password=1");
+  const auto mode = std::filesystem::status(temp.path + "/app/d1/green.log").permissions();
+  CHECK(mode == (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+}
+
 TEST_CASE("follower shows the events and ends with the verdict") {
   TempFolder temp;
   const std::string folder = trace_folder(temp.path, "app", "d1");

@@ -150,7 +150,9 @@ TEST_CASE("Second start replaces the program and has another identity") {
   REQUIRE(runtime->start(Color::kBlue, kGood));
   REQUIRE(runtime->wait_healthy(Color::kBlue, World::soon()));
   const auto first = runtime->observe(Color::kBlue)->front();
-  REQUIRE(world.runtime()->start(Color::kBlue, kGood));
+  const auto again = world.runtime()->start(Color::kBlue, kGood);
+  CAPTURE((again ? std::string() : again.error().what));
+  REQUIRE(again);
   REQUIRE(runtime->wait_healthy(Color::kBlue, World::soon()));
   const auto second = runtime->observe(Color::kBlue)->front();
   CHECK(first.id != second.id);

@@ -57,6 +57,18 @@ def test_prune_comes_after_a_good_verdict_and_only_then() -> None:
             assert order.index("finish") < order.index("prune")
 
 
+def flush_ms(folder: pathlib.Path) -> float:
+    """What one flush of a small file costs on this disk, at this moment."""
+    took = []
+    with open(folder / "flushed", "ab", buffering=0) as file:
+        for _ in range(21):
+            file.write(b"x" * 200)
+            begin = time.monotonic()
+            os.fdatasync(file.fileno())
+            took.append((time.monotonic() - begin) * 1000)
+    return statistics.median(took)
+
+
 def test_rollback_to_a_color_that_runs_takes_a_moment(figures) -> None:
     with a_host(keep_old="600s") as (host, nginx):
         host.done("deploy", "v1")
@@ -71,10 +83,12 @@ def test_rollback_to_a_color_that_runs_takes_a_moment(figures) -> None:
             flip = next(e for e in map(json.loads, lines) if (e["step"], e["state"]) == ("flip", "done"))
             to_flip.append(flip["at_ms"] - begin_wall * 1000)
             assert nginx.get("/").headers["X-Release"] == ("v1", "v2")[number % 2]
-        figures(rollback_ms=round(statistics.median(took), 1), slowest_ms=round(max(took), 1),
+        flush = flush_ms(host.folder)
+        figures(flush_of_this_disk_ms=round(flush, 2), rollback_ms=round(statistics.median(took), 1), slowest_ms=round(max(took), 1),
                 to_flip_ms=round(statistics.median(to_flip), 1))
+        # 100 ms where a flush takes 2; it makes 18 of them, one after the other, and nothing that waits.
         # A busy machine may spoil some of them, not three of four.
-        assert statistics.quantiles(took)[0] < 100, took
+        assert statistics.quantiles(took)[0] < 64 + 18 * max(flush, 2), took
 
 
 def test_switch_of_a_region_that_was_just_made_returns_when_every_worker_obeys_it(figures) -> None:
