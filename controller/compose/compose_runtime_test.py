@@ -151,6 +151,12 @@ def world(tmp_path):
     made.remove()
 
 
+def test_image_that_is_here_by_its_digest_asks_no_registry(world, images):
+    pinned = world.ok("pull", images["v1"])["pinned"]
+    again = world.ok("pull", pinned)
+    assert (again["pinned"], again["progress"]) == (pinned, ["this host has it already"])
+
+
 def test_color_is_pulled_started_healthy_and_removed_without_its_dependencies(world, images):
     world.ok("preflight", "green")
     assert not world.env_file.exists()  # a check changes nothing
@@ -269,8 +275,8 @@ def test_engine_that_does_not_run_is_named_with_its_address(world):
     world.environment["DOCKER_HOST"] = f"unix://{world.folder}/none.sock"
     answer = world.call("preflight", "green")
     assert answer["code"] == 20
-    assert answer["what"].startswith(
-        f"Docker Engine does not answer at unix://{world.folder}/none.sock: ")
+    assert answer["what"] == (
+        f"Docker Engine does not run: nobody listens on its socket {world.folder}/none.sock")
 
 
 @pytest.mark.parametrize("old, new, text", [

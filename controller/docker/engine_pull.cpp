@@ -142,6 +142,17 @@ Result<std::string> EngineClient::pull(const std::string& image,
   if (!reference) {
     return fail(ExitCode::kPull, reference.error());
   }
+  // A digest names one content for ever: what is here needs no registry, so that a rollback works
+  // while that is down.
+  if (!reference->digest.empty()) {
+    const auto here = this->image(reference->with_digest(reference->digest));
+    if (here && !digest_of(*here, *reference).empty()) {
+      if (progress) {
+        progress("this host has it already");
+      }
+      return reference->with_digest(reference->digest);
+    }
+  }
   milliseconds pause = kFirstPause;
   for (int left = kTries;; --left, pause *= 2) {
     bool transient = false;
