@@ -11,7 +11,7 @@ std::string release_name(const std::string& image) {
   const std::size_t at = image.find('@');
   const std::string name = image.substr(0, at);
   const std::size_t slash = name.rfind('/');
-  const std::string last = slash == std::string::npos ? name : name.substr(slash + 1);
+  std::string last = slash == std::string::npos ? name : name.substr(slash + 1);
   const std::size_t colon = last.rfind(':');
   if (colon != std::string::npos && colon + 1 < last.size()) {
     return last.substr(colon + 1);

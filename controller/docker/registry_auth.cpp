@@ -71,7 +71,7 @@ std::array<std::string, 4> names_of(const std::string& registry) {
 }  // namespace
 
 std::string registry_auth_from(const std::string& config_json, const std::string& registry) {
-  const std::string anonymous = base64url("{}");
+  std::string anonymous = base64url("{}");
   const json document = json::parse(config_json, nullptr, false);
   if (!document.is_object() || !document.contains("auths") || !document["auths"].is_object()) {
     return anonymous;

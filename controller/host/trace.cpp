@@ -23,7 +23,7 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::system_clock;
 
-constexpr off_t kReserve = 256 * 1024;
+constexpr off_t kReserve = off_t{256} * 1024;
 // A request this young may belong to a process that is just being started.
 constexpr milliseconds kJustAsked{30'000};
 

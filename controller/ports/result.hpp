@@ -13,7 +13,7 @@
 namespace bluegreen {
 
 enum class ExitCode : int {
-#define EXIT_CODE(name, number, meaning) name = number,
+#define EXIT_CODE(name, number, meaning) name = (number),
 #include "controller/exit_codes.def"
 #undef EXIT_CODE
 };
