@@ -22,6 +22,7 @@ namespace bluegreen {
 struct ApiVersion {
   int major = 0;
   int minor = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes what it generates for ours
   auto operator<=>(const ApiVersion&) const = default;
 };
 

@@ -30,6 +30,8 @@ constexpr milliseconds kBetweenTries{2};
 constexpr milliseconds kLeastWait{20};
 // Housekeeping is a stop with its grace, or the removal of some images.
 constexpr milliseconds kHousekeepingWait{20'000};
+// It takes its holder file away first and frees the lock a moment later.
+constexpr milliseconds kReleaseTakes{200};
 // A holder that has just got the lock needs a moment to say who it is.
 constexpr int kHolderReads = 10;
 
@@ -149,7 +151,7 @@ Result<HostLock> HostLock::acquire(const std::string& run_dir, const std::string
                 error == EACCES ? "run bgctl as root, or set BGCTL_RUN_DIR" : "");
   }
   const auto begin = steady_clock::now();
-  const auto deadline = begin + std::max(wait, kLeastWait);
+  auto deadline = begin + std::max(wait, kLeastWait);
   while (::flock(lock.fd_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) {
       return fail(ExitCode::kUsage, path + ": cannot be locked: " + reason(errno));
@@ -160,6 +162,7 @@ Result<HostLock> HostLock::acquire(const std::string& run_dir, const std::string
       if (!present || !is_housekeeping(*present) || now >= begin + kHousekeepingWait) {
         return tl::unexpected(locked(run_dir, name, what));
       }
+      deadline = now + kReleaseTakes;
     }
     pause(kBetweenTries);
   }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "controller/docker/http_client.hpp"
 #include "controller/host/atomic_file.hpp"
@@ -34,6 +35,20 @@ bool is_folder(const std::string& path) {
 bool ended_within(const shm::UniqueFd& process, milliseconds pause) {
   pollfd waited{process.get(), POLLIN, 0};
   return ::poll(&waited, 1, static_cast<int>(pause.count())) > 0;
+}
+
+// Who listens on the port, once what we have just stopped has let go of it: its sockets belong to
+// all of its threads, and the last of them may end a moment after the process counts as ended.
+std::string holder_after_stop(std::uint16_t port) {
+  constexpr milliseconds kLetsGoWithin{2'000};
+  constexpr milliseconds kBetweenLooks{10};
+  const auto until = steady_clock::now() + kLetsGoWithin;
+  std::string holder = port_holder(port);
+  while (!holder.empty() && steady_clock::now() < until) {
+    std::this_thread::sleep_for(kBetweenLooks);  // a port that gets free is no event
+    holder = port_holder(port);
+  }
+  return holder;
 }
 
 }  // namespace
@@ -142,7 +157,7 @@ Result<void> ProcessRuntime::start(Color color, const PinnedImage& image) {
   if (auto stopped = supervisor_->stop(place(color), config_.stop_timeout); !stopped) {
     return stopped;
   }
-  if (const std::string holder = port_holder(port(color)); !holder.empty()) {
+  if (const std::string holder = holder_after_stop(port(color)); !holder.empty()) {
     return fail(ExitCode::kNotHealthy,
                 fmt::format("port {} of {} is in use by {}", port(color), name_of(color), holder));
   }
