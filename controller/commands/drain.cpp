@@ -40,7 +40,7 @@ Result<DrainView> wait_until_empty(CommandContext& context, const HeldApp& held,
   milliseconds between = kShortestPause;
   std::uint64_t shown = 0;
   for (;;) {
-    const auto view = telemetry.drain_view(held.target.app, color, held.control->id());
+    auto view = telemetry.drain_view(held.target.app, color, held.control->id());
     if (!view || (view->exact && view->in_flight == 0)) {
       return view;
     }

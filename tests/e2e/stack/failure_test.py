@@ -105,7 +105,7 @@ def test_a_broken_configuration_is_2_and_names_the_file_and_the_word(host, untou
     assert str(path) in explain(done) and expected in explain(done)
 
 
-@pytest.mark.parametrize("content", [b"", b"something else\n" * 1000])
+@pytest.mark.parametrize("content", [b"", b"something else\n" * 1000], ids=["empty", "foreign"])
 def test_a_wrong_region_file_is_2_and_is_named(host, untouched, tmp_path, content):
     wrong = tmp_path / "control"
     wrong.write_bytes(content)
