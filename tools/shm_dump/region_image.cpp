@@ -3,6 +3,10 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
 namespace bluegreen::shm_dump {
 
 std::string RegionImage::open(const std::string& path) {
@@ -11,7 +15,7 @@ std::string RegionImage::open(const std::string& path) {
   fd_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
   if (!fd_ || ::fstat(fd_.get(), &status) != 0) {
-    return std::strerror(errno);
+    return std::generic_category().message(errno);
   }
   if (!S_ISREG(status.st_mode)) {
     return "not a regular file";
