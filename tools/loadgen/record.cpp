@@ -14,7 +14,7 @@ namespace bluegreen::loadgen {
 
 namespace {
 
-constexpr std::size_t kFlushSize = 128 * 1024;
+constexpr std::size_t kFlushSize = 131'072;
 constexpr std::uint64_t kFlushEvery = 50'000'000;  // ns: a test that follows the file waits little
 constexpr std::size_t kMaxField = 128;
 
