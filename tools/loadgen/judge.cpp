@@ -67,8 +67,9 @@ std::string read_flips(const std::string& path, std::vector<Flip>& out) {
     Flip flip;
     std::string extra;
     if (!(fields >> flip.begin_ns >> flip.return_ns >> flip.color) || fields >> extra) {
-      return path + ":" + std::to_string(number) + ": \"" + line +
-             "\" is not \"begin_ns return_ns color\"";
+      std::string fault = path + ":" + std::to_string(number);
+      fault.append(": \"").append(line).append("\" is not \"begin_ns return_ns color\"");
+      return fault;
     }
     out.push_back(std::move(flip));
   }
