@@ -15,7 +15,6 @@ constexpr OptionSpec kSwitchOptions[] = {
 constexpr OptionSpec kDrainOptions[] = {
     {"--timeout", "DURATION", "give up after this time (default 30s)"}};
 
-#ifdef BGCTL_HAS_DEPLOY
 constexpr ArgumentSpec kDeployArguments[] = {
     {"IMAGE", "what to deploy: repo:tag or repo@sha256:..., or the process runtime's word"}};
 constexpr OptionSpec kDeployOptions[] = {
@@ -23,7 +22,6 @@ constexpr OptionSpec kDeployOptions[] = {
      "its name; again with the same one follows it or repeats its end "
      "(default: the SSM command id, or a new one)"}};
 constexpr ArgumentSpec kRunDeployArguments[] = {{"ID", "the deploy to run"}};
-#endif
 
 constexpr ArgumentSpec kTracedArgument[] = {{"DEPLOY", "a deploy's id, as in `bgctl history`"}};
 constexpr ArgumentSpec kConfigArgument[] = {{"VERB", "check or example"}};
@@ -43,28 +41,20 @@ constexpr LaterCommand kLater[] = {
 constexpr CommandSpec kCommands[] = {
     {"init", {}, {}, "make the control file, or add an application to it", init_command},
     {"status", {}, {}, "show what serves now", status_command},
-#ifdef BGCTL_HAS_DEPLOY
     {"deploy", kDeployArguments, kDeployOptions, "put IMAGE on the idle color and switch to it",
      deploy_command},
-#endif
-#ifdef BGCTL_HAS_ROLLBACK
     {"rollback", {}, kDeployOptions, "go back to the previous release", rollback_command},
     {"recover", {}, {}, "finish or undo what an interrupted deploy has left", recover_command},
-#endif
     {"switch", kColorArgument, kSwitchOptions, "make COLOR serve, at once", switch_command},
     {"drain", kColorArgument, kDrainOptions,
      "close the idle COLOR and wait until its requests have ended", drain_command},
-#ifdef BGCTL_HAS_HISTORY
     {"history", {}, {}, "list the deploys of this host", history_command},
     {"show", kTracedArgument, {}, "show how a deploy ended", show_command},
     {"logs", kTracedArgument, {}, "print a deploy's log", logs_command},
-#endif
     {"doctor", {}, {}, "check this host and say what to do", doctor_command},
     {"config", kConfigArgument, {}, "check the configuration, or print an example", config_command},
     {"version", {}, {}, "print version and ABI", version_command},
-#ifdef BGCTL_HAS_DEPLOY
     {"run-deploy", kRunDeployArguments, {}, "run a deploy, detached", run_deploy_command, true},
-#endif
 };
 
 constexpr OptionSpec kGlobalOptions[] = {

@@ -9,12 +9,10 @@
 #include <array>
 #include <cstdio>
 
+#include "controller/commands/make_runtime.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/regions/control_file.hpp"
 #include "controller/regions/telemetry_file.hpp"
-#ifdef BGCTL_HAS_MAKE_RUNTIME
-#include "controller/commands/make_runtime.hpp"
-#endif
 
 namespace bluegreen {
 namespace {
@@ -167,7 +165,6 @@ void check_libcurl(Checks& checks) {
   checks.push_back({"libcurl", CheckState::kOk, "libcurl.so.4 can be loaded", {}});
 }
 
-#ifdef BGCTL_HAS_MAKE_RUNTIME
 namespace {
 
 // What a deploy would check before it begins, on the color that it would go to.
@@ -207,8 +204,5 @@ void check_runtimes(CommandContext& context, Checks& checks) {
     }
   }
 }
-#else
-void check_runtimes(CommandContext&, Checks&) {}
-#endif
 
 }  // namespace bluegreen

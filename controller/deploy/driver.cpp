@@ -16,22 +16,6 @@ std::chrono::milliseconds since(Clock& clock, Deadline start) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(clock.now() - start);
 }
 
-const char* status_of(StepState state) {
-  switch (state) {
-    case StepState::kFailed:
-      return "failed";
-    case StepState::kSkipped:
-      return "skipped";
-    case StepState::kUndone:
-      return "undone";
-    case StepState::kStarted:
-    case StepState::kProgress:
-    case StepState::kDone:
-      break;
-  }
-  return "done";
-}
-
 }  // namespace
 
 Verdict Driver::run() {
@@ -219,7 +203,7 @@ Result<void> Driver::undo(const StepRow& row) {
   (void)deploy_.world.trace.append({RecordKind::kUndone, name, {}});
   for (StepTime& time : times_) {
     if (time.name == name && time.status == "done") {
-      time.status = status_of(StepState::kUndone);
+      time.status = word_of(StepState::kUndone);
     }
   }
   const std::chrono::milliseconds took = since(clock, start);
@@ -241,7 +225,7 @@ void Driver::emit(const StepRow& row, StepState state, const std::string& text,
   const std::string name(row.name);
   deploy_.world.events.emit({deploy_.world.clock.wall(), name, state, text, took});
   if (state != StepState::kStarted) {
-    times_.push_back({name, took, status_of(state)});
+    times_.push_back({name, took, std::string(word_of(state))});
   }
 }
 

@@ -21,6 +21,7 @@
 #include <functional>
 #include <utility>
 
+#include "controller/host/exec.hpp"
 #include "shm/unique_fd.hpp"
 
 extern char** environ;
@@ -87,22 +88,12 @@ class SpawnPlan {
   }
 
   int spawn(const ChildRequest& request, pid_t& pid) {
-    std::vector<char*> argv = pointers(request.argv);
-    std::vector<char*> envp = pointers(request.environment);
+    std::vector<char*> argv = exec_pointers(request.argv);
+    std::vector<char*> envp = exec_pointers(request.environment);
     return ::posix_spawnp(&pid, argv[0], &actions_, &attributes_, argv.data(), envp.data());
   }
 
  private:
-  static std::vector<char*> pointers(const std::vector<std::string>& texts) {
-    std::vector<char*> out;
-    out.reserve(texts.size() + 1);
-    for (const std::string& text : texts) {
-      out.push_back(const_cast<char*>(text.c_str()));  // exec's signature; it writes nothing
-    }
-    out.push_back(nullptr);
-    return out;
-  }
-
   posix_spawnattr_t attributes_{};
   posix_spawn_file_actions_t actions_{};
 };

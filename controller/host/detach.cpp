@@ -9,12 +9,12 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
 
 #include "controller/host/child_process.hpp"
+#include "controller/host/exec.hpp"
 #include "shm/unique_fd.hpp"
 
 namespace bluegreen {
@@ -48,14 +48,7 @@ tl::unexpected<Error> not_started(const std::string& why) {
       ::dup2(out, STDERR_FILENO) < 0 || ::chdir("/") != 0) {
     give_up();
   }
-  // What the caller ignores (SIGPIPE we do ourselves, SIGHUP under nohup) is no wish of the
-  // deploy's.
-  for (int number = 1; number < NSIG; ++number) {
-    ::signal(number, SIG_DFL);
-  }
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  reset_signals();
   // All the rest, ours and inherited ones (a lock, a pipe of the caller that waits for its end),
   // closes with the exec; `report` too, which is how the parent learns that it went well.
   constexpr unsigned kCloseOnExec = 1U << 2U;  // CLOSE_RANGE_CLOEXEC

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "controller/ports/result.hpp"
@@ -11,6 +12,25 @@
 namespace bluegreen {
 
 enum class StepState { kStarted, kProgress, kDone, kFailed, kSkipped, kUndone };
+
+// The state as JSON and the verdict's steps have it.
+constexpr std::string_view word_of(StepState state) noexcept {
+  switch (state) {
+    case StepState::kStarted:
+      return "started";
+    case StepState::kDone:
+      return "done";
+    case StepState::kFailed:
+      return "failed";
+    case StepState::kSkipped:
+      return "skipped";
+    case StepState::kUndone:
+      return "undone";
+    case StepState::kProgress:
+      break;
+  }
+  return "progress";
+}
 
 struct Event {
   std::chrono::system_clock::time_point at;

@@ -68,24 +68,6 @@ std::string cut_tail(const std::string& text, std::size_t room) {
 
 }  // namespace
 
-std::string_view word_of(StepState state) {
-  switch (state) {
-    case StepState::kStarted:
-      return "started";
-    case StepState::kProgress:
-      return "progress";
-    case StepState::kDone:
-      return "done";
-    case StepState::kFailed:
-      return "failed";
-    case StepState::kSkipped:
-      return "skipped";
-    case StepState::kUndone:
-      return "undone";
-  }
-  return "progress";
-}
-
 std::string result_word(ExitCode code) {
   std::string_view name = "kUnknown";
   switch (code) {

@@ -34,6 +34,4 @@ std::string result_word(ExitCode code);
 // What exit_codes.def says about it.
 std::string_view meaning_of(ExitCode code);
 
-std::string_view word_of(StepState state);
-
 }  // namespace bluegreen

@@ -20,6 +20,7 @@
 #include <map>
 
 #include "controller/host/atomic_file.hpp"
+#include "controller/host/exec.hpp"
 #include "controller/process/proc_table.hpp"
 #include "controller/process/supervisor.hpp"
 #include "shm/unique_fd.hpp"
@@ -41,16 +42,6 @@ struct Prepared {
   int log;
 };
 
-std::vector<char*> pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  out.reserve(texts.size() + 1);
-  for (const std::string& text : texts) {
-    out.push_back(const_cast<char*>(text.c_str()));  // exec's signature; it writes nothing
-  }
-  out.push_back(nullptr);
-  return out;
-}
-
 [[noreturn]] void give_up(int gate) {
   const int error = errno;
   static_cast<void>(!::write(gate, &error, sizeof(error)));
@@ -63,12 +54,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   if (::read(prepared.gate, &go, 1) != 1) {
     ::_exit(127);  // whoever started us is gone, and there may be no record
   }
-  for (int signal = 1; signal < NSIG; ++signal) {
-    ::signal(signal, SIG_DFL);
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  reset_signals();
   const int null = ::open("/dev/null", O_RDONLY);
   if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(prepared.log, 1) < 0 ||
       ::dup2(prepared.log, 2) < 0) {
@@ -130,7 +116,7 @@ Result<ProcessRecord> SessionSupervisor::launch(const LaunchRequest& request) {
   }
   shm::UniqueFd ours(ends[0]);
   shm::UniqueFd theirs(ends[1]);
-  const Prepared prepared{pointers(request.argv), pointers(request.environment),
+  const Prepared prepared{exec_pointers(request.argv), exec_pointers(request.environment),
                           request.directory.c_str(), theirs.get(), log.get()};
   const pid_t pid = ::fork();
   if (pid < 0) {
