@@ -88,7 +88,8 @@ def test_rollback_to_a_color_that_runs_takes_a_moment(figures) -> None:
                 to_flip_ms=round(statistics.median(to_flip), 1))
         # 100 ms where a flush takes 2; it makes 18 of them, one after the other, and nothing that waits.
         # A busy machine may spoil some of them, not three of four.
-        assert statistics.quantiles(took)[0] < 64 + 18 * max(flush, 2), took
+        # Not of a program that a sanitizer slows down: its time says nothing about ours.
+        assert nginx.sanitized or statistics.quantiles(took)[0] < 64 + 18 * max(flush, 2), took
 
 
 def test_switch_of_a_region_that_was_just_made_returns_when_every_worker_obeys_it(figures) -> None:
