@@ -10,10 +10,9 @@
 //            136  u64   the full generation, of which the word has 20 bits
 //            144  u64   time of the last flip, Unix nanoseconds; 0 never
 //            152  40    zero
-//            192  u64   hold: deadline on CLOCK_BOOTTIME, nanoseconds
-//            200  16    hold: the boot's id
-//            216  u32   hold: CRC-32C over bytes 192 to 215
-//            220  ..    zero
+//            192  32    hold ticket of even generations (hold_ticket.hpp)
+//            224  32    hold ticket of odd generations
+//            256  ..    zero
 //           4096  5120  blue's table 0, then blue's 1, green's 0, green's 1 (endpoint.hpp)
 //
 // An application counts when its state is 1 and the CRC of its name is right. Applications are
@@ -24,11 +23,12 @@
 //   2. store the full generation + 1, then the word with the other table and that generation
 //   3. flush the page of the word; only now is the command done
 // A writer killed before 2 has changed nothing that counts; killed after it, everything.
-// To route otherwise (flip, weight, flags) only 2 and 3 are needed.
+// To route otherwise (flip, weight, flags) only 2 and 3 are needed. A word with the hold flag needs
+// its generation's ticket in place, and flushed, before 2.
 //
 // Reader (an NGINX worker), when the word is not the one it accepted last:
 //   1. load the word; refuse it if it is not valid
-//   2. copy the tables that it names; check them
+//   2. copy the tables that it names; check them; with the hold flag, copy its ticket too
 //   3. load the word again; if it moved, begin anew, at most kReadTries times, and then keep what
 //      it had: the writer is never waited for
 // A table is not overwritten while the word names it, so a copy between two equal words is whole.
@@ -44,6 +44,7 @@
 
 #include "shm/checksum.hpp"
 #include "shm/endpoint.hpp"
+#include "shm/hold_ticket.hpp"
 #include "shm/limits.hpp"
 #include "shm/region_file.hpp"
 #include "shm/route_word.hpp"
@@ -52,14 +53,6 @@
 namespace bluegreen::shm {
 
 inline constexpr int kReadTries = 3;
-
-struct HoldTicket {
-  std::uint64_t deadline_boottime_ns;
-  std::uint8_t boot_id[16];
-  std::uint32_t crc;
-  std::uint32_t zero;
-};
-static_assert(sizeof(HoldTicket) == 32);
 
 struct AppRecord {
   std::atomic<std::uint32_t> state;
@@ -70,14 +63,14 @@ struct AppRecord {
   std::atomic<std::uint64_t> generation;
   std::atomic<std::uint64_t> flipped_unix_ns;
   char zero2[40];
-  HoldTicket hold;
-  char zero3[3872];
+  HoldTicket holds[2];  // [generation & 1]
+  char zero3[3840];
   EndpointTable tables[2][2];  // [color][which]
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 static_assert(sizeof(AppRecord) == 24576 && offsetof(AppRecord, name) == 8 &&
               offsetof(AppRecord, word) == 128 && offsetof(AppRecord, generation) == 136 &&
-              offsetof(AppRecord, flipped_unix_ns) == 144 && offsetof(AppRecord, hold) == 192 &&
+              offsetof(AppRecord, flipped_unix_ns) == 144 && offsetof(AppRecord, holds) == 192 &&
               offsetof(AppRecord, tables) == 4096);
 
 struct ControlRegion {
@@ -150,6 +143,7 @@ struct AppSnapshot {
   std::uint64_t generation = 0;  // full
   std::uint64_t flipped_unix_ns = 0;
   Route route;
+  HoldTicket hold{};        // the word's own; all zero, which never counts, without the hold flag
   EndpointTable tables[2];  // [color], the ones that the word names
 };
 
@@ -170,6 +164,10 @@ inline ReadResult read_app(const ControlRegion& region, std::uint32_t index,
         full_generation(out.route.generation, app.generation.load(std::memory_order_relaxed));
     // Relaxed pairs with store_route: shown to people only.
     out.flipped_unix_ns = app.flipped_unix_ns.load(std::memory_order_relaxed);
+    out.hold = HoldTicket{};
+    if (out.route.has(kHold)) {
+      copy_ticket(app.holds[out.route.generation & 1U], out.hold);
+    }
     for (const Color color : kColors) {
       const std::size_t c = index_of(color);
       copy_table(app.tables[c][out.route.table[c]], out.tables[c]);

@@ -72,9 +72,10 @@ inline Zeroed<ControlRegion> make_control() {
   store_route(app, route, kControlId, 0, (7ULL << 20) | 3);
   // Relaxed pairs with nothing: one thread.
   app.flipped_unix_ns.store(kTime + 5, std::memory_order_relaxed);
-  app.hold.deadline_boottime_ns = 123456789;
-  std::memcpy(app.hold.boot_id, "0123456789abcdef", sizeof(app.hold.boot_id));
-  app.hold.crc = crc32c(&app.hold, offsetof(HoldTicket, crc));
+  BootId boot{};
+  std::memcpy(boot.bytes, "0123456789abcdef", sizeof(boot.bytes));
+  app.holds[0] = make_ticket(123456789, boot);
+  app.holds[1] = make_ticket(987654321, boot);
   return region;
 }
 
@@ -119,6 +120,11 @@ inline Zeroed<TelemetryRegion> make_telemetry(const ControlRegion& control) {
   counters.tries.store(32, kAlone);
   counters.failures.store(33, kAlone);
   counters.withdrawn.store(34, kAlone);
+  counters.waiting.store(41, kAlone);
+  counters.weighted.store(42, kAlone);
+  counters.previews.store(43, kAlone);
+  counters.fallbacks.store(44, kAlone);
+  counters.refused.store(45, kAlone);
   return region;
 }
 

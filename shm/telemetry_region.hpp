@@ -72,9 +72,15 @@ struct alignas(64) Counters {
   std::atomic<std::uint64_t> tries;         // connections asked for, first tries included
   std::atomic<std::uint64_t> failures;      // tries that failed
   std::atomic<std::uint64_t> withdrawn;     // announced and taken back: the color had closed
-  std::uint64_t zero[5];
+  std::atomic<std::uint64_t> waiting;       // gauge: held, came while this color was active
+  std::atomic<std::uint64_t> weighted;      // of `requests`, by the weight, not being active
+  std::atomic<std::uint64_t> previews;      // of `requests`, by a preview's secret
+  std::atomic<std::uint64_t> fallbacks;     // of `requests`, because the other could not be reached
+  std::atomic<std::uint64_t> refused;       // answered 503 by us (hold, maintenance, nobody), came
+                                            // while this color was active
 };
-static_assert(sizeof(Counters) == 128 && offsetof(Counters, no_response) == 56);
+static_assert(sizeof(Counters) == 128 && offsetof(Counters, no_response) == 56 &&
+              offsetof(Counters, waiting) == 88 && offsetof(Counters, refused) == 120);
 
 struct alignas(64) Slot {
   std::atomic<std::uint32_t> state;

@@ -81,8 +81,10 @@ inline std::uint32_t take_slot(int fd, TelemetryRegion& region, std::uint32_t pi
     // drain relies on are the gauges, whose first increment is seq_cst (in_flight.hpp).
     slot.attached_control.store(0, std::memory_order_release);
     for (auto& app : slot.counters) {
-      app[0].in_flight.store(0, std::memory_order_release);
-      app[1].in_flight.store(0, std::memory_order_release);
+      for (Counters& color : app) {
+        color.in_flight.store(0, std::memory_order_release);
+        color.waiting.store(0, std::memory_order_release);
+      }
     }
     slot.pid.store(pid, std::memory_order_release);
     slot.taken_unix_ns.store(now_unix_ns, std::memory_order_release);

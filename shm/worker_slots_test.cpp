@@ -110,10 +110,12 @@ TEST_CASE("Slot's new owner starts its gauges at 0 and goes on counting") {
   Slot& slot = file.region().slots[0];
   slot.attached_control = 9;
   slot.counters[63][1].in_flight = 4;
+  slot.counters[63][1].waiting = 5;
   slot.counters[63][1].requests = 100;
   Owner owner(file);
   CHECK(slot.attached_control == 0);
   CHECK(slot.counters[63][1].in_flight == 0);
+  CHECK(slot.counters[63][1].waiting == 0);
   CHECK(slot.counters[63][1].requests == 100);
   CHECK(slot.state == 1);
   CHECK(slot.taken_unix_ns == 5);

@@ -2,8 +2,6 @@
 //
 // Called by the balancer for each first try and each retry, in a worker, on the request path. Pure:
 // it can only say that no color admits the request (kNobody), and the caller answers 503.
-// The weighted split, preview and fallback (issue 9) are further fields of Asker and further
-// reasons.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +14,13 @@ namespace bluegreen::core {
 using shm::Color;
 using shm::Route;
 
-enum class Reason : std::uint8_t { kActive, kNobody };
+// Why a request is where it is, as $bluegreen_reason shows it.
+enum class Reason : std::uint8_t { kActive, kWeight, kPreview, kFallback, kHold, kNobody };
 
 constexpr std::string_view name_of(Reason reason) noexcept {
-  return reason == Reason::kActive ? "active" : "nobody";
+  constexpr std::string_view kNames[] = {"active", "weight", "preview", "fallback", "hold",
+                                         "nobody"};
+  return kNames[static_cast<std::size_t>(reason)];
 }
 
 // What the choice may depend on beside the route.

@@ -89,6 +89,8 @@ RequestState* make_main(ngx_http_request_t* main, Upstream& upstream) noexcept {
   state->first = Hold{};
   state->request = main;
   state->home = &states;
+  state->preview = nullptr;
+  state->held = false;
   // As ngx_pool_cleanup_add does, with a record of our own.
   state->cleanup = {ngx_http_bluegreen_request_ended, state, main->pool->cleanup};
   main->pool->cleanup = &state->cleanup;

@@ -15,6 +15,7 @@
 // In a worker, one thread. Fails only by an allocation: nullptr.
 #pragma once
 
+#include "ngx_module/core/choose.hpp"
 #include "ngx_module/glue/upstream.hpp"
 
 namespace bluegreen::glue {
@@ -44,6 +45,7 @@ struct PeerState {
   std::uint64_t generation;
   ngx_str_t release;
   shm::Color color;  // of the try that was made last
+  core::Reason reason;
   bool decided;
   bool looked;  // peer.init has just looked at the word for the first try
   std::uint8_t moves;
@@ -59,6 +61,8 @@ struct RequestState {
   ngx_pool_cleanup_t cleanup;  // stays whole after it ran: NGINX goes on to its `next`
   RequestState* next_free;     // core::BlockPool's
   core::BlockPool<RequestState>* home;
+  const Upstream* preview;  // the one whose secret the client brought (set before the balancer)
+  bool held;                // it has waited while its application was held
   HandedOut handed_out;
 };
 

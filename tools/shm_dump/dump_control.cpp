@@ -14,13 +14,14 @@ namespace {
 using shm::AppRecord;
 using shm::ControlRegion;
 
-void print_hold(std::ostream& out, const shm::HoldTicket& hold) {
+void print_hold(std::ostream& out, unsigned which, const shm::HoldTicket& hold) {
   if (hold.deadline_boottime_ns == 0 && hold.crc == 0) {
     return;
   }
-  const std::uint32_t crc = shm::crc32c(&hold, offsetof(shm::HoldTicket, crc));
-  out << "  hold: deadline " << hold.deadline_boottime_ns << " ns after boot ";
-  for (const std::uint8_t byte : hold.boot_id) {
+  const std::uint32_t crc = shm::ticket_crc(hold);
+  out << "  hold ticket " << which << ": deadline " << hold.deadline_boottime_ns
+      << " ns after boot ";
+  for (const std::uint8_t byte : hold.boot.bytes) {
     out << hex(byte, 2);
   }
   out << (crc == hold.crc ? ", crc ok\n" : ", CRC BAD\n");
@@ -62,7 +63,8 @@ bool print_app(std::ostream& out, const AppRecord& app, std::uint32_t index,
   out << "  generation " << shm::full_generation(route.generation, app.generation.load())
       << " (beside the word: " << app.generation.load() << "), last flip "
       << time_text(app.flipped_unix_ns.load()) << "\n";
-  print_hold(out, app.hold);
+  print_hold(out, 0, app.holds[0]);
+  print_hold(out, 1, app.holds[1]);
   good = shm::route_is_valid(word, header.id, index) && good;
   return print_tables(out, app, route) && good;
 }

@@ -93,7 +93,7 @@ void print_counters(std::ostream& out, const Slot& slot, const Names& names) {
     for (const shm::Color color : shm::kColors) {
       const shm::Counters& c = slot.counters[app][index_of(color)];
       if (c.in_flight.load() == 0 && c.requests.load() == 0 && c.tries.load() == 0 &&
-          c.withdrawn.load() == 0) {
+          c.withdrawn.load() == 0 && c.waiting.load() == 0 && c.refused.load() == 0) {
         continue;
       }
       out << "  " << names.text[app] << " " << name_of(color) << ": in flight "
@@ -102,7 +102,10 @@ void print_counters(std::ostream& out, const Slot& slot, const Names& names) {
         out << " " << i + 1 << "xx " << c.responses[i].load();
       }
       out << ", none " << c.no_response.load() << ", tries " << c.tries.load() << ", failures "
-          << c.failures.load() << ", withdrawn " << c.withdrawn.load() << "\n";
+          << c.failures.load() << ", withdrawn " << c.withdrawn.load() << ", waiting "
+          << c.waiting.load() << ", weighted " << c.weighted.load() << ", previews "
+          << c.previews.load() << ", fallbacks " << c.fallbacks.load() << ", refused "
+          << c.refused.load() << "\n";
     }
   }
 }

@@ -138,12 +138,12 @@ void print_control(std::ostream& out) {
   FIELD(AppRecord, generation);
   FIELD(AppRecord, flipped_unix_ns);
   FIELD(AppRecord, zero2);
-  FIELD(AppRecord, hold);
+  FIELD(AppRecord, holds);
   FIELD(AppRecord, zero3);
   FIELD(AppRecord, tables);
-  heading(out, "HoldTicket", sizeof(HoldTicket), "an AppRecord's `hold`");
+  heading(out, "HoldTicket", sizeof(HoldTicket), "one of an AppRecord's `holds`");
   FIELD(HoldTicket, deadline_boottime_ns);
-  FIELD(HoldTicket, boot_id);
+  FIELD(HoldTicket, boot);
   FIELD(HoldTicket, crc);
   FIELD(HoldTicket, zero);
 }
@@ -191,7 +191,11 @@ void print_telemetry(std::ostream& out) {
   FIELD(Counters, tries);
   FIELD(Counters, failures);
   FIELD(Counters, withdrawn);
-  FIELD(Counters, zero);
+  FIELD(Counters, waiting);
+  FIELD(Counters, weighted);
+  FIELD(Counters, previews);
+  FIELD(Counters, fallbacks);
+  FIELD(Counters, refused);
 }
 
 #undef FIELD

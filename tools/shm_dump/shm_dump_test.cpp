@@ -49,7 +49,8 @@ TEST_CASE("shm_dump prints a whole control region") {
       d.says(" valid: active green, other's weight 25.00 %, flags fallback closed-blue, tables "
              "blue 1 green 1, generation ...3\n"));
   CHECK(d.says("generation 7340035 (beside the word: 7340035), last flip 2026-01-01"));
-  CHECK(d.says("hold: deadline 123456789 ns after boot 30313233343536373839616263646566, crc ok"));
+  CHECK(d.says(
+      "hold ticket 0: deadline 123456789 ns after boot 30313233343536373839616263646566, crc ok"));
   CHECK(d.says("blue table 0 (spare): crc ok, not published"));
   CHECK(d.says("green table 1 (counts): crc ok, generation 3, published 2026-01-01"));
   CHECK(d.says("release \"v2\", deploy \"deploy-1\", image \"registry.example/app:v2\""));
@@ -78,9 +79,10 @@ TEST_CASE("shm_dump prints a whole telemetry region, with the life of its slots"
   CHECK(d.says("  control 1122334455667788, ok (1)\n"));
   CHECK(d.says("slot 1: live, state 1, pid 1001"));
   CHECK(d.says("  control 0000000000000000, damaged (2)\n"));
-  CHECK(
-      d.says("  \"app\" green: in flight 11, requests 12, responses 1xx 21 2xx 22 3xx 23 4xx 24 "
-             "5xx 25, none 31, tries 32, failures 33, withdrawn 34\n"));
+  CHECK(d.says(
+      "  \"app\" green: in flight 11, requests 12, responses 1xx 21 2xx 22 3xx 23 4xx 24 "
+      "5xx 25, none 31, tries 32, failures 33, withdrawn 34, waiting 41, weighted 42, previews 43, "
+      "fallbacks 44, refused 45\n"));
   CHECK(d.says("unused slots: 126\n"));
 }
 
