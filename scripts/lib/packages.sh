@@ -49,18 +49,26 @@ debian_mirror() {
   echo "$mirror"
 }
 
-# fetch_package SUITE PACKAGE FOLDER: the .deb of another suite, without making that suite known
-# to this system's apt.
-fetch_package() {
-  local suite=$1 package=$2 folder=$3
-  local state="$folder/apt"
+# suite_apt SUITE STATE COMMAND...: apt-get as a machine of another suite with nothing installed
+# would run it, against this system's mirror; that suite stays unknown to this system's own apt.
+suite_apt() {
+  local suite=$1 state=$2
+  shift 2
   mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+  [[ -e $state/status ]] || : >"$state/status"
   echo "deb $(debian_mirror) $suite main" >"$state/sources.list"
   # Debian signs a new release with the keys of the one before too.
-  local apt=(apt-get -qq -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=/dev/null
-    -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache" -o Acquire::Languages=none
-    -o APT::Sandbox::User=root -o Acquire::Retries=3)
-  "${apt[@]}" update >&2 || die "the mirror $(debian_mirror) gives no package list for $suite"
-  (cd "$folder" && "${apt[@]}" download "$package" >&2) ||
+  apt-get -qq -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+    -o "Dir::State::Lists=$state/lists" -o "Dir::State::status=$state/status" \
+    -o "Dir::Cache=$state/cache" -o Acquire::Languages=none -o APT::Sandbox::User=root \
+    -o Acquire::Retries=3 -o APT::Install-Recommends=false "$@"
+}
+
+# fetch_package SUITE PACKAGE FOLDER: the .deb of another suite.
+fetch_package() {
+  local suite=$1 package=$2 folder=$3
+  suite_apt "$suite" "$folder/apt" update >&2 ||
+    die "the mirror $(debian_mirror) gives no package list for $suite"
+  (cd "$folder" && suite_apt "$suite" "$folder/apt" download "$package" >&2) ||
     die "no package $package in $suite at $(debian_mirror)"
 }

@@ -20,11 +20,11 @@ from .backend import AsyncBackend, NginxBackend
 from .client import Answer, Connection, WebSocket, request
 from .counts import often
 from .nginx import LeftBehind, Nginx
-from .paths import BIN, MODULE, free_port, program, work_folder
+from .paths import BIN, MODULE, free_port, nginx_version, no_keepalive, program, work_folder
 from .region import Region, bgctl
 from .wait import until
 
 __all__ = [
     "AsyncBackend", "NginxBackend", "Answer", "Connection", "WebSocket", "request", "often", "LeftBehind", "Nginx",
-    "BIN", "MODULE", "free_port", "program", "work_folder", "Region", "bgctl", "until",
+    "BIN", "MODULE", "free_port", "nginx_version", "no_keepalive", "program", "work_folder", "Region", "bgctl", "until",
 ]

@@ -1,7 +1,7 @@
 """A real NGINX with a prefix of its own: configuration, start, reload, stop by pid, and what it left.
 
-`binary` and `module` default to the distribution's nginx and the module under test. With a module
-built with sanitizers their runtime is preloaded.
+`binary` and `module` default to NGINX_BINARY (BLUEGREEN_NGINX_BINARY, else the distribution's nginx)
+and the module under test. With a module built with sanitizers their runtime is preloaded.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import socket
 import subprocess
 
 from .client import Answer, request
-from .paths import MODULE, free_port
+from .paths import MODULE, NGINX_BINARY, free_port
 from .wait import until
 
 BAD_LINE = re.compile(r"\[(alert|emerg)\]|AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:")
@@ -70,7 +70,7 @@ class Nginx:
 
     def __init__(self, folder: pathlib.Path, http: str, *, name: str = "nginx", main: str = "", events: str = "",
                  workers: int = 1, level: str = "info", module: pathlib.Path | None = MODULE,
-                 binary: str = "/usr/sbin/nginx", env: dict[str, str] | None = None,
+                 binary: str = NGINX_BINARY, env: dict[str, str] | None = None,
                  allowed: str | None = None) -> None:
         self.prefix = folder / name
         self.prefix.mkdir(exist_ok=True)

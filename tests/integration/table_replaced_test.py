@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness import AsyncBackend, Connection, Nginx, Region, free_port, until, work_folder
+from harness import AsyncBackend, Connection, Nginx, Region, free_port, no_keepalive, until, work_folder
 
 
 def seen(line: str) -> tuple[str, str]:
@@ -46,7 +46,7 @@ def test_retry_behind_a_replaced_table_logs_both_endpoints_and_the_new_release()
         region.init()
         region.publish("blue", "v1", [first.address, f"127.0.0.1:{free_port()}"])
         # Without keepalive: a cached connection that dies is one more try on the same endpoint.
-        with Nginx(folder, region.http(free_port(), upstream="")) as nginx, Connection(nginx.port) as client:
+        with Nginx(folder, region.http(free_port(), upstream=no_keepalive())) as nginx, Connection(nginx.port) as client:
             client.ask("/cut")
             until(lambda: first.waiting == 1, "the first endpoint has the request")
             region.publish("blue", "v2", [second.address])
