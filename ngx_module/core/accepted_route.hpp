@@ -34,6 +34,10 @@ enum class Basis : std::uint8_t {
 
 enum class Look : std::uint8_t { kUnchanged, kAccepted, kRejected };
 
+// What asks to be admitted: a request's first try, its preview of the idle color, or a request that
+// has begun already (a retry, a fallback, a part of one that is in flight).
+enum class Admission : std::uint8_t { kFirst, kPreview, kAgain };
+
 class AcceptedRoute {
  public:
   // The region as it is mapped now, and the application's index in it; nullptr or kMaxApps when
@@ -67,13 +71,30 @@ class AcceptedRoute {
 
   // The protocol's second look: does the word, as it is now, let a request go on with `color`?
   // A word that no longer makes sense is damage, and then the last accepted one holds.
-  bool admits(shm::Color color) const noexcept {
+  bool admits(shm::Color color, Admission admission) const noexcept {
     const std::uint64_t word = shm::load_again(*word_);
     if (__builtin_expect(static_cast<long>(word == seen_ && !rejected_), 1) != 0) {
       return true;
     }
-    return region_ == nullptr || !shm::route_is_valid(word, region_->header.id, index_) ||
-           !shm::unpack_route(word).closed(color);
+    if (region_ == nullptr || !shm::route_is_valid(word, region_->header.id, index_)) {
+      return true;
+    }
+    const shm::Route route = shm::unpack_route(word);
+    if (route.closed(color)) {
+      return false;
+    }
+    switch (admission) {
+      case Admission::kFirst:
+        // Whether its hold counts is asked once the word is accepted. One with a damaged table
+        // never is; telemetry says so, and no hold relies on this worker then.
+        return (rejected_ && word == seen_) ||
+               !(route.has(shm::kHold) || route.has(shm::kMaintenance));
+      case Admission::kPreview:
+        return color != route.active;
+      case Admission::kAgain:
+        break;
+    }
+    return true;
   }
 
   // Takes over what an earlier worker accepted, if nothing better is known and it is whole.

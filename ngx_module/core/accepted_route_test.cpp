@@ -5,6 +5,7 @@
 #include <memory>
 
 using namespace bluegreen;
+using core::Admission;
 using core::Basis;
 using core::Look;
 
@@ -40,7 +41,7 @@ TEST_CASE("Route without a region is the defaults, and damage is nothing") {
   core::AcceptedRoute route;
   CHECK(route.look() == Look::kUnchanged);
   CHECK(route.basis() == Basis::kDefaults);
-  CHECK(route.admits(shm::Color::kBlue));
+  CHECK(route.admits(shm::Color::kBlue, Admission::kAgain));
   route.attach(nullptr, shm::kMaxApps, true);
   CHECK(route.basis() == Basis::kNothing);
   route.attach(nullptr, shm::kMaxApps, false);
@@ -76,7 +77,7 @@ TEST_CASE("Damaged word is judged once and leaves the last accepted route") {
   CHECK(stage.route.look() == Look::kUnchanged);
   CHECK(stage.route.problem() == shm::ReadResult::kBadWord);
   CHECK(stage.route.snapshot().route.active == shm::Color::kGreen);
-  CHECK(stage.route.admits(shm::Color::kGreen));
+  CHECK(stage.route.admits(shm::Color::kGreen, Admission::kAgain));
   stage.region->apps[stage.app].word ^= 0x10;
   CHECK(stage.route.look() == Look::kAccepted);
   CHECK_FALSE(stage.route.rejected());
@@ -114,12 +115,12 @@ TEST_CASE("Second look admits a color until a valid word closes it") {
   Stage stage;
   stage.route.attach(stage.region.get(), stage.app, false);
   stage.route.look();
-  CHECK(stage.route.admits(shm::Color::kBlue));
+  CHECK(stage.route.admits(shm::Color::kBlue, Admission::kAgain));
   stage.store(shm::Color::kGreen, 0, 2);
-  CHECK(stage.route.admits(shm::Color::kBlue));
+  CHECK(stage.route.admits(shm::Color::kBlue, Admission::kAgain));
   stage.store(shm::Color::kGreen, shm::kClosedBlue, 3);
-  CHECK_FALSE(stage.route.admits(shm::Color::kBlue));
-  CHECK(stage.route.admits(shm::Color::kGreen));
+  CHECK_FALSE(stage.route.admits(shm::Color::kBlue, Admission::kAgain));
+  CHECK(stage.route.admits(shm::Color::kGreen, Admission::kAgain));
 }
 
 TEST_CASE("Second look heeds a word that closes although its tables are damaged") {
@@ -130,7 +131,46 @@ TEST_CASE("Second look heeds a word that closes although its tables are damaged"
   stage.store(shm::Color::kGreen, shm::kClosedBlue, 2);
   CHECK(stage.route.look() == Look::kRejected);
   CHECK(stage.route.snapshot().route.active == shm::Color::kBlue);
-  CHECK_FALSE(stage.route.admits(shm::Color::kBlue));
+  CHECK_FALSE(stage.route.admits(shm::Color::kBlue, Admission::kAgain));
+}
+
+TEST_CASE("Second look lets no first try go on once a newer word holds or maintains") {
+  const unsigned flag = GENERATE(0U + shm::kHold, 0U + shm::kMaintenance);
+  Stage stage;
+  stage.route.attach(stage.region.get(), stage.app, false);
+  stage.route.look();
+  CHECK(stage.route.admits(shm::Color::kBlue, Admission::kFirst));
+  stage.store(shm::Color::kBlue, static_cast<std::uint8_t>(flag), 2);
+  CHECK_FALSE(stage.route.admits(shm::Color::kBlue, Admission::kFirst));
+  CHECK_FALSE(stage.route.admits(shm::Color::kGreen, Admission::kFirst));
+  CHECK(stage.route.admits(shm::Color::kBlue, Admission::kAgain));
+  CHECK(stage.route.admits(shm::Color::kGreen, Admission::kPreview));
+  // Accepted, it is the caller who asks whether the hold counts.
+  CHECK(stage.route.look() == Look::kAccepted);
+  CHECK(stage.route.admits(shm::Color::kBlue, Admission::kFirst));
+}
+
+TEST_CASE("Second look ignores the hold of a word whose tables were found damaged") {
+  Stage stage;
+  stage.route.attach(stage.region.get(), stage.app, false);
+  stage.route.look();
+  stage.spoil_tables();
+  stage.store(shm::Color::kBlue, shm::kHold, 2);
+  CHECK_FALSE(stage.route.admits(shm::Color::kBlue, Admission::kFirst));
+  CHECK(stage.route.look() == Look::kRejected);
+  CHECK(stage.route.admits(shm::Color::kBlue, Admission::kFirst));
+  stage.store(shm::Color::kBlue, shm::kHold, 3);
+  CHECK_FALSE(stage.route.admits(shm::Color::kBlue, Admission::kFirst));
+}
+
+TEST_CASE("Second look lets no preview go on where its color has become the active one") {
+  Stage stage;
+  stage.route.attach(stage.region.get(), stage.app, false);
+  stage.route.look();
+  CHECK(stage.route.admits(shm::Color::kGreen, Admission::kPreview));
+  stage.store(shm::Color::kGreen, 0, 2);
+  CHECK_FALSE(stage.route.admits(shm::Color::kGreen, Admission::kPreview));
+  CHECK(stage.route.admits(shm::Color::kGreen, Admission::kFirst));
 }
 
 TEST_CASE(

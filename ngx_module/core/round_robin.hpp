@@ -5,7 +5,7 @@
 // a a a a a b c. A request's retries pass a bitmap of the endpoints that it has tried.
 //
 // Called by the balancer, in a worker; the credits are the worker's own, one thread. Bounded by
-// kMaxEndpoints steps; kNobody when every endpoint has been tried.
+// kMaxEndpoints steps; kNoEndpoint when every endpoint has been tried.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace bluegreen::core {
 using Tried = std::uint32_t;  // bit i: endpoint i was tried by this request
 static_assert(shm::kMaxEndpoints <= 32);
 
-inline constexpr std::uint32_t kNobody = shm::kMaxEndpoints;
+inline constexpr std::uint32_t kNoEndpoint = shm::kMaxEndpoints;
 
 struct Share {
   std::int64_t credit = 0;
@@ -27,9 +27,9 @@ struct Share {
 
 inline std::uint32_t pick(Share* shares, std::uint32_t count, Tried tried) noexcept {
   if (count == 1) {
-    return (tried & 1U) == 0 ? 0 : kNobody;
+    return (tried & 1U) == 0 ? 0 : kNoEndpoint;
   }
-  std::uint32_t best = kNobody;
+  std::uint32_t best = kNoEndpoint;
   std::int64_t total = 0;
   for (std::uint32_t i = 0; i < count && i < shm::kMaxEndpoints; ++i) {
     if ((tried & (Tried{1} << i)) != 0) {
@@ -37,11 +37,11 @@ inline std::uint32_t pick(Share* shares, std::uint32_t count, Tried tried) noexc
     }
     shares[i].credit += shares[i].weight;
     total += shares[i].weight;
-    if (best == kNobody || shares[i].credit > shares[best].credit) {
+    if (best == kNoEndpoint || shares[i].credit > shares[best].credit) {
       best = i;
     }
   }
-  if (best != kNobody) {
+  if (best != kNoEndpoint) {
     shares[best].credit -= total;
   }
   return best;

@@ -12,7 +12,7 @@ std::string order(core::Share* shares, std::uint32_t count, int picks, core::Tri
   std::string out;
   for (int i = 0; i < picks; ++i) {
     const std::uint32_t index = core::pick(shares, count, tried);
-    out += index == core::kNobody ? '-' : static_cast<char>('a' + index);
+    out += index == core::kNoEndpoint ? '-' : static_cast<char>('a' + index);
   }
   return out;
 }
@@ -44,6 +44,6 @@ TEST_CASE("Round robin with one endpoint takes it until it was tried") {
 
 TEST_CASE("Round robin never reads beyond the limit of endpoints") {
   core::Share shares[shm::kMaxEndpoints];
-  CHECK(core::pick(shares, 4000000000U, 0xFFFFFFFFU) == core::kNobody);
+  CHECK(core::pick(shares, 4000000000U, 0xFFFFFFFFU) == core::kNoEndpoint);
   CHECK(core::pick(shares, 4000000000U, 0x7FFFFFFFU) == 31);
 }

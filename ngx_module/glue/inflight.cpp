@@ -87,6 +87,7 @@ RequestState* make_main(ngx_http_request_t* main, Upstream& upstream) noexcept {
   state->peer.main = state;
   state->peer.spare = &state->handed_out;
   state->first = Hold{};
+  state->first.position = core::kUnplaced;
   state->request = main;
   state->home = &states;
   state->preview = nullptr;
@@ -109,6 +110,7 @@ Hold* hold_of(RequestState& state, App& app) noexcept {
         return nullptr;
       }
       hold->next->app = &app;
+      hold->next->position = core::kUnplaced;
     }
     hold = hold->next;
   }
@@ -162,7 +164,6 @@ bool hold_color(PeerState& state, shm::Color color) noexcept {
     App& app = *hold->app;
     ++app.held[c];
     shm::announce(app.counters[c]->in_flight);
-    shm::count(app.counters[c]->requests);
   }
   state.hold = hold;
   state.color = color;
@@ -176,6 +177,24 @@ void release_color(PeerState& state) noexcept {
   if (hold != nullptr && --hold->users[c] == 0) {
     let_go(*hold->app, c);
   }
+}
+
+bool is_in_flight(const PeerState& state) noexcept {
+  const App* const app = state.upstream->app;
+  const Hold* hold = &state.main->first;
+  while (hold != nullptr && hold->app != app) {
+    hold = hold->next;
+  }
+  return hold != nullptr && (hold->users[0] | hold->users[1]) != 0;
+}
+
+bool is_only_user(const PeerState& state) noexcept {
+  return state.hold->users[shm::index_of(state.color)] == 1;
+}
+
+core::Position* split_position(PeerState& state) noexcept {
+  Hold* const hold = hold_of(*state.main, *state.upstream->app);
+  return hold != nullptr ? &hold->position : nullptr;
 }
 
 }  // namespace bluegreen::glue

@@ -25,7 +25,8 @@ struct RequestState;
 // What one client request holds of one application.
 struct Hold {
   App* app;
-  std::uint32_t users[2];  // of the request's upstreams, by color; > 0: the gauge counts it
+  std::uint32_t users[2];   // of the request's upstreams, by color; > 0: the gauge counts it
+  core::Position position;  // in the weighted split, once that was asked for
   Hold* next;
 };
 
@@ -49,7 +50,8 @@ struct PeerState {
   bool decided;
   bool looked;  // peer.init has just looked at the word for the first try
   std::uint8_t moves;
-  std::uint32_t current;  // endpoint of the try, in the peers with this serial
+  core::Colors exhausted;  // colors that have nothing left for this request
+  std::uint32_t current;   // endpoint of the try, in the peers with this serial
   std::uint32_t serial;
   core::Tried tried;
 };
@@ -75,5 +77,12 @@ const PeerState* find_state(ngx_http_request_t* r) noexcept;
 bool hold_color(PeerState& state, shm::Color color) noexcept;
 // Takes it back: the request moves, or may not go on.
 void release_color(PeerState& state) noexcept;
+// Whether the client's request is in flight on this application already, by another try of its.
+bool is_in_flight(const PeerState& state) noexcept;
+// Of a state that holds its color: whether nothing else of the client's request does.
+bool is_only_user(const PeerState& state) noexcept;
+// Where the client's request keeps its position in this application's split; nullptr without
+// memory.
+core::Position* split_position(PeerState& state) noexcept;
 
 }  // namespace bluegreen::glue

@@ -1,12 +1,9 @@
 // What a worker does at its start and once a second, and when a request finds that the word moved:
 // keep up with the two files. Never fails; what is wrong is said once, by worker 0, and shown by
 // the status endpoint. See upstream.hpp.
+#include "ngx_module/glue/peers.hpp"
 #include "ngx_module/glue/report.hpp"
 #include "ngx_module/glue/upstream.hpp"
-
-#if (NGX_HTTP_SSL)
-#include <openssl/ssl.h>
-#endif
 
 namespace bluegreen::glue {
 
@@ -15,51 +12,6 @@ namespace {
 // One of several workers speaks; each sees the same file.
 ngx_log_t* speaker(const MainConf& conf) noexcept {
   return ngx_worker == 0 ? conf.cycle->log : nullptr;
-}
-
-void drop_session(Peer& peer) noexcept {
-#if (NGX_HTTP_SSL)
-  if (peer.session != nullptr) {
-    ngx_ssl_free_session(static_cast<ngx_ssl_session_t*>(peer.session));
-  }
-#endif
-  peer.session = nullptr;
-}
-
-void prepare_peer(const shm::Endpoint& endpoint, std::string_view release, Peer& peer) noexcept {
-  sockaddr_storage address;
-  char name[shm::kEndpointTextSize];
-  const socklen_t length = shm::to_sockaddr(endpoint, address);
-  const std::size_t name_length = shm::format_endpoint(endpoint, name);
-  if (peer.length != length || peer.identity != endpoint.identity ||
-      std::memcmp(peer.bytes, &address, length) != 0) {
-    drop_session(peer);
-  }
-  peer.length = length;
-  peer.name_length = static_cast<std::uint32_t>(name_length);
-  peer.release_length = static_cast<std::uint32_t>(release.size());
-  peer.identity = endpoint.identity;
-  std::memcpy(peer.bytes, &address, length);
-  std::memcpy(peer.bytes + length, name, name_length);
-  std::memcpy(peer.bytes + length + name_length, release.data(), release.size());
-}
-
-void prepare_peers(Upstream& upstream) noexcept {
-  for (const shm::Color color : shm::kColors) {
-    const shm::EndpointTable& table = upstream.table(color);
-    Peers& peers = upstream.peers[shm::index_of(color)];
-    for (std::uint32_t i = 0; i < table.count; ++i) {
-      prepare_peer(table.endpoints[i], upstream.release(color), peers.list[i]);
-      peers.shares[i].weight = table.endpoints[i].weight;
-      peers.shares[i].credit = 0;
-    }
-    for (std::uint32_t i = table.count; i < shm::kMaxEndpoints; ++i) {
-      drop_session(peers.list[i]);
-      peers.list[i].length = 0;
-    }
-    peers.count = table.count;
-    ++peers.serial;
-  }
 }
 
 void take_mirror(MainConf& conf, Upstream& upstream) noexcept {

@@ -9,6 +9,7 @@
 #include "ngx_module/core/accepted_route.hpp"
 #include "ngx_module/core/block_pool.hpp"
 #include "ngx_module/core/round_robin.hpp"
+#include "ngx_module/core/split.hpp"
 #include "ngx_module/glue/control_attachment.hpp"
 #include "ngx_module/glue/ngx.hpp"
 #include "ngx_module/glue/telemetry_writer.hpp"
@@ -43,6 +44,7 @@ struct Upstream {
   MainConf* conf = nullptr;
   App* app = nullptr;
   core::AcceptedRoute route;
+  core::Split split;
   Peers peers[2];
   shm::EndpointTable defaults[2] = {};  // bluegreen_server lines; their `generation` stays 0
   std::uint64_t mirrored_word = 0;      // what telemetry's mirror is known to hold

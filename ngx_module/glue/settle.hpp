@@ -1,0 +1,25 @@
+// The way of one try to its color, by the protocol of shm/in_flight.hpp: choose, announce, look
+// again, go on or withdraw. Called by the balancer's peer.get, in a worker, on the request path.
+#pragma once
+
+#include "ngx_module/glue/inflight.hpp"
+
+namespace bluegreen::glue {
+
+enum class Settled : std::uint8_t {
+  kYes,          // state.color is held, or has no endpoint at all
+  kNothing,      // the control file is damaged and nothing was accepted before
+  kNobody,       // no color admits this request
+  kMoving,       // the route moved kMaxMoves times under it
+  kHeld,         // a first try, and new requests wait: nothing was announced
+  kMaintenance,  // a first try, and new requests are answered 503
+  kNoMemory,
+};
+
+Settled settle(PeerState& state) noexcept;
+
+// How many tries a settled request can still make, the one that comes now included: NGINX must
+// know, or it throws an answer away for a try that nobody can serve.
+std::uint32_t tries_left(const PeerState& state) noexcept;
+
+}  // namespace bluegreen::glue
