@@ -22,9 +22,11 @@ from .counts import often
 from .nginx import LeftBehind, Nginx
 from .paths import BIN, MODULE, free_port, nginx_version, no_keepalive, program, work_folder
 from .region import Region, bgctl
+from .upstream_process import UpstreamProcess
 from .wait import until
 
 __all__ = [
     "AsyncBackend", "NginxBackend", "Answer", "Connection", "WebSocket", "request", "often", "LeftBehind", "Nginx",
     "BIN", "MODULE", "free_port", "nginx_version", "no_keepalive", "program", "work_folder", "Region", "bgctl", "until",
+    "UpstreamProcess",
 ]
