@@ -1,8 +1,6 @@
 // See telemetry_writer.hpp.
 #include "ngx_module/glue/telemetry_writer.hpp"
 
-#include <sys/random.h>
-
 #include <ctime>
 
 #include "ngx_module/glue/region_guard.hpp"
@@ -24,33 +22,11 @@ void leave_counters(App* const* apps, std::size_t count) noexcept {
   }
 }
 
-// Workers that died without a slot cannot take their word back. At a start after which nobody of
-// the file's former users is alive, it is void.
-void forget_dead_slotless(int fd, shm::TelemetryRegion& region) noexcept {
-  for (std::uint32_t slot = 0; slot < shm::kMaxSlots; ++slot) {
-    if (shm::slot_life(fd, slot) != shm::SlotLife::kFree) {
-      return;
-    }
-  }
-  // Sequentially consistent pairs with a drain's reading of it, like a gauge.
-  region.slotless.store(0, std::memory_order_seq_cst);
-}
-
 std::uint64_t unix_ns() noexcept {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1000000000U +
          static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-std::uint64_t random_id() noexcept {
-  std::uint64_t id = 0;
-  while (id == 0) {
-    if (::getrandom(&id, sizeof(id), 0) != static_cast<ssize_t>(sizeof(id))) {
-      id = shm::mix64(unix_ns() ^ static_cast<std::uint64_t>(::getpid()));
-    }
-  }
-  return id;
 }
 
 std::uint64_t mirror_offset(std::uint32_t app) noexcept {
@@ -62,78 +38,77 @@ std::uint32_t mirror_crc(const shm::MirrorCopy& copy) noexcept {
                      sizeof(copy) - sizeof(copy.crc));
 }
 
-// A folder on tmpfs is gone after a boot; the one that the file lies in is made, not its parents.
-void make_folder(const char* path) noexcept {
-  char folder[4096];
-  const int length = std::snprintf(folder, sizeof(folder), "%s", path);
-  char* slash = std::strrchr(folder, '/');
-  if (length > 0 && static_cast<std::size_t>(length) < sizeof(folder) && slash != nullptr &&
-      slash != folder) {
-    *slash = '\0';
-    ::mkdir(folder, 0755);
-  }
-}
-
-// Zero pages with a header and the names, written out whole by create_region_file.
-int create(const char* path, App* const* apps, std::size_t count,
-           const shm::RegionOwner& owner) noexcept {
-  void* const memory = ::mmap(nullptr, sizeof(shm::TelemetryRegion), PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
-    return errno;
-  }
-  auto* const region = static_cast<shm::TelemetryRegion*>(memory);
-  region->header = shm::make_header(shm::kTelemetryKind, random_id(), unix_ns());
-  for (std::size_t i = 0; i < count; ++i) {
-    shm::add_name(region->names, apps[i]->name);
-  }
-  const int error = shm::create_region_file(path, memory, sizeof(shm::TelemetryRegion), owner);
-  ::munmap(memory, sizeof(shm::TelemetryRegion));
-  return error;
-}
-
 }  // namespace
 
-int TelemetryWriter::prepare(const char* path, App* const* apps, std::size_t count,
-                             const shm::RegionOwner& owner) noexcept {
-  int error = create(path, apps, count, owner);
-  if (error == ENOENT) {
-    make_folder(path);
-    error = create(path, apps, count, owner);
-  }
-  if (error != 0 && error != EEXIST) {
-    error_.result = shm::OpenResult::kIoError;
-    error_.error = error;
-    return error;
-  }
-  shm::UniqueFd fd;
-  error_ = shm::open_region(path, O_RDWR, shm::kTelemetryKind, fd);
-  if (error_.result != shm::OpenResult::kOk) {
-    state_ = TelemetryState::kDamaged;
-    return error_.error != 0 ? error_.error : EINVAL;
-  }
-  // The user may be another one than the last time; only root can and need say so.
-  if (::geteuid() == 0 && ::fchown(fd.get(), owner.uid, owner.gid) != 0) {
-    return errno;
-  }
-  shm::Mapping mapping;
-  if (!mapping.map(fd.get(), sizeof(shm::TelemetryRegion), PROT_READ | PROT_WRITE)) {
-    return errno;
-  }
-  auto* const region = static_cast<shm::TelemetryRegion*>(mapping.data());
-  forget_dead_slotless(fd.get(), *region);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (shm::add_name(region->names, apps[i]->name) == shm::kMaxApps) {
-      return ENOSPC;
-    }
-  }
-  return 0;
+// Says what is wrong with the file that is mapped, and goes on with it: its pages may be whole
+// again a moment later, and nobody else writes this worker's slot.
+void TelemetryWriter::judge(const shm::OpenError& error) noexcept {
+  error_ = error;
+  state_ = error.result == shm::OpenResult::kOk       ? TelemetryState::kOk
+           : error.result == shm::OpenResult::kAbsent ? TelemetryState::kMissing
+                                                      : TelemetryState::kDamaged;
 }
 
-bool TelemetryWriter::same_file(const char* path) const noexcept {
+// False when the mapping has to be made anew: another file is at the path, or another region's
+// content in the same file, or its pages are lost.
+bool TelemetryWriter::same_file(const char* path) noexcept {
+  if (!mapping_ || lost_ != 0) {
+    return false;
+  }
   struct stat status {};
-  return mapping_ && lost_ == 0 &&
-         (::stat(path, &status) != 0 || (status.st_dev == device_ && status.st_ino == inode_));
+  shm::OpenError error;
+  if (::stat(path, &status) != 0) {
+    error.error = errno;
+    error.result =
+        errno == ENOENT || errno == ENOTDIR ? shm::OpenResult::kAbsent : shm::OpenResult::kNoAccess;
+    judge(error);
+    return true;
+  }
+  if (status.st_dev != device_ || status.st_ino != inode_) {
+    return false;
+  }
+  shm::RegionHeader header{};
+  if (::pread(fd_.get(), &header, sizeof(header), 0) != static_cast<ssize_t>(sizeof(header))) {
+    error.result = shm::OpenResult::kTooShort;
+    error.expected = sizeof(shm::TelemetryRegion);
+    error.found = static_cast<std::uint64_t>(status.st_size);
+    judge(error);
+    return true;
+  }
+  judge(shm::validate_header(header, static_cast<std::uint64_t>(status.st_size),
+                             shm::kTelemetryKind));
+  return state_ != TelemetryState::kOk || header.id == id_;
+}
+
+// A file that was overwritten in place: gauges and what a slot says of its owner are set right, and
+// a region in which our names are not where they were is not one that a drain could believe.
+void TelemetryWriter::repair(App* const* apps, std::size_t count) noexcept {
+  shm::Slot& slot = region()->slots[slot_];
+  // Relaxed: the only writer reads what it wrote itself.
+  if (slot.state.load(std::memory_order_relaxed) != 1 ||
+      slot.pid.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(::getpid())) {
+    // Release pairs with readers' acquire; shown to people.
+    slot.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_release);
+    slot.state.store(1, std::memory_order_release);
+  }
+  complete_ = true;
+  for (std::size_t i = 0; i < count; ++i) {
+    App& app = *apps[i];
+    if (app.index == shm::kMaxApps || shm::find_name(region()->names, app.name) != app.index) {
+      complete_ = false;
+    }
+    for (std::size_t c = 0; c < 2; ++c) {
+      std::atomic<std::uint64_t>& gauge = app.counters[c]->in_flight;
+      // Relaxed: the only writer reads what it wrote itself.
+      if (gauge.load(std::memory_order_relaxed) != app.held[c]) {
+        // Sequentially consistent, as an announcement is: pairs with a drain's reading.
+        gauge.store(app.held[c], std::memory_order_seq_cst);
+      }
+    }
+  }
+  if (!complete_ && state_ == TelemetryState::kOk) {
+    state_ = TelemetryState::kDamaged;
+  }
 }
 
 bool TelemetryWriter::map(const char* path, int& error) noexcept {
@@ -160,6 +135,7 @@ bool TelemetryWriter::map(const char* path, int& error) noexcept {
   fd_ = std::move(fd);
   device_ = status.st_dev;
   inode_ = status.st_ino;
+  id_ = region()->header.id;
   lost_ = 0;
   slot_ = shm::kNoSlot;
   said_slotless_ = false;
@@ -177,10 +153,12 @@ void TelemetryWriter::unmap() noexcept {
 }
 
 bool TelemetryWriter::attach(const char* path, App* const* apps, std::size_t count) noexcept {
-  if (same_file(path) && slot_ != shm::kNoSlot) {
+  const bool same = same_file(path);
+  if (same && slot_ != shm::kNoSlot) {
+    repair(apps, count);
     return false;
   }
-  if (!same_file(path)) {
+  if (!same) {
     leave_counters(apps, count);  // the mapping is about to go
     int error = 0;
     if (!map(path, error)) {
@@ -242,10 +220,14 @@ void TelemetryWriter::count_slotless(bool slotless) noexcept {
   }
   said_slotless_ = slotless;
   // Sequentially consistent pairs with a drain's reading of it, like a gauge.
+  std::atomic<std::uint64_t>& all = region()->slotless;
   if (slotless) {
-    region()->slotless.fetch_add(1, std::memory_order_seq_cst);
-  } else {
-    region()->slotless.fetch_sub(1, std::memory_order_seq_cst);
+    all.fetch_add(1, std::memory_order_seq_cst);
+    return;
+  }
+  // Never below 0, where it would stay: the file may have been overwritten since.
+  std::uint64_t now = all.load(std::memory_order_seq_cst);
+  while (now != 0 && !all.compare_exchange_weak(now, now - 1, std::memory_order_seq_cst)) {
   }
 }
 

@@ -6,7 +6,9 @@
 // attach() opens the file with a descriptor of its own, takes a slot, and moves the counters of all
 // applications into it; without one (file missing, no free slot) they stay in process memory, the
 // worker serves, and `slotless` in the region says that in-flight figures are not exact.
-// The gauges' truth is App::held: whatever block is current can be lost and filled again from it.
+// The gauges' truth is App::held: whatever block is current can be lost and filled again from it,
+// and a file that was overwritten in place has its gauges set right within a second. While the file
+// at the path is missing or damaged the worker counts on in what it has mapped.
 //
 // One thread. Failing is a state, never an error of a request.
 #pragma once
@@ -59,7 +61,9 @@ class TelemetryWriter {
     return static_cast<shm::TelemetryRegion*>(mapping_.data());
   }
   bool slot_is_live(std::uint32_t slot) const noexcept;
-  bool exact() const noexcept { return mapping_ && slot_ != shm::kNoSlot && complete_; }
+  bool exact() const noexcept {
+    return mapping_ && slot_ != shm::kNoSlot && complete_ && state_ == TelemetryState::kOk;
+  }
   TelemetryState state() const noexcept { return state_; }
   const shm::OpenError& error() const noexcept { return error_; }
 
@@ -68,12 +72,15 @@ class TelemetryWriter {
   void unmap() noexcept;
   void move_counters(App* const* apps, std::size_t count) noexcept;
   void count_slotless(bool slotless) noexcept;
-  bool same_file(const char* path) const noexcept;
+  bool same_file(const char* path) noexcept;
+  void judge(const shm::OpenError& error) noexcept;
+  void repair(App* const* apps, std::size_t count) noexcept;
 
   shm::UniqueFd fd_;
   shm::Mapping mapping_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
+  std::uint64_t id_ = 0;
   std::uint32_t slot_ = shm::kNoSlot;
   bool complete_ = false;  // every application has a name in the region
   bool said_slotless_ = false;
