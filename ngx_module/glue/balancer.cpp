@@ -60,16 +60,6 @@ ngx_int_t get_peer(PeerState& state, ngx_peer_connection_t* pc) noexcept {
   return take_peer(state, pc);
 }
 
-// The most that a request of this upstream may need; limit_tries knows more once it has a color.
-std::uint32_t most_tries(const Upstream& upstream, bool preview) noexcept {
-  const shm::Route& route = upstream.route.snapshot().route;
-  const std::uint32_t active = upstream.peers[shm::index_of(route.active)].count;
-  const std::uint32_t both = upstream.peers[0].count + upstream.peers[1].count;
-  const bool other = preview || route.weight != 0 || route.has(shm::kFallback);
-  const std::uint32_t most = other ? both : active;
-  return most != 0 ? most : 1;
-}
-
 }  // namespace
 
 }  // namespace bluegreen::glue
@@ -148,7 +138,7 @@ static ngx_int_t ngx_http_bluegreen_init_peer(ngx_http_request_t* r,
   pc.data = state;
   pc.get = ngx_http_bluegreen_get_peer;
   pc.free = ngx_http_bluegreen_free_peer;
-  pc.tries = bluegreen::glue::most_tries(upstream, state->main->preview == &upstream);
+  pc.tries = bluegreen::glue::most_tries(*state);
 #if BLUEGREEN_PEER_SESSIONS
   pc.set_session = ngx_http_bluegreen_set_session;
   pc.save_session = ngx_http_bluegreen_save_session;

@@ -6,6 +6,7 @@
 #include "ngx_module/glue/balancer.hpp"
 #include "ngx_module/glue/ngx_compat.hpp"
 #include "ngx_module/glue/status_handler.hpp"
+#include "ngx_module/glue/sticky.hpp"
 #include "ngx_module/glue/upstream.hpp"
 
 namespace bluegreen::glue {
@@ -56,21 +57,6 @@ App* find_or_add_app(ngx_conf_t* cf, MainConf& conf, const ngx_str_t& name) noex
   return *entry;
 }
 
-// What `bluegreen` and `bluegreen_server` share: the block's Upstream and where it was first named.
-Upstream* upstream_of(ngx_conf_t* cf, SrvConf& srv) noexcept {
-  if (srv.upstream == nullptr) {
-    void* const memory = ngx_pmemalign(cf->pool, sizeof(Upstream), alignof(Upstream));
-    if (memory == nullptr) {
-      return nullptr;
-    }
-    srv.upstream = new (memory) Upstream();
-    srv.upstream->conf = &main_conf(cf);
-    srv.file = cf->conf_file->file.name.data;
-    srv.line = cf->conf_file->line;
-  }
-  return srv.upstream;
-}
-
 // "An upstream block needs a server": an entry without a name, which only
 // ngx_http_bluegreen_init_upstream sees. It has an address that is never used, so that a balancer
 // which took our place gets as far as our own message about it.
@@ -108,6 +94,21 @@ bool parse_weight(std::string_view text, std::uint32_t& weight) noexcept {
 }
 
 }  // namespace
+
+Upstream* upstream_of(ngx_conf_t* cf, SrvConf& srv) noexcept {
+  if (srv.upstream == nullptr) {
+    void* const memory = ngx_pmemalign(cf->pool, sizeof(Upstream), alignof(Upstream));
+    if (memory == nullptr) {
+      return nullptr;
+    }
+    srv.upstream = new (memory) Upstream();
+    srv.upstream->conf = &main_conf(cf);
+    srv.first = arguments(cf)[0];
+    srv.file = cf->conf_file->file.name.data;
+    srv.line = cf->conf_file->line;
+  }
+  return srv.upstream;
+}
 
 }  // namespace bluegreen::glue
 
@@ -221,6 +222,8 @@ ngx_command_t ngx_http_bluegreen_commands[] = {
      NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("bluegreen_server"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE23, ngx_http_bluegreen_server,
      NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    {ngx_string("bluegreen_sticky"), NGX_HTTP_UPS_CONF | NGX_CONF_1MORE, ngx_http_bluegreen_sticky,
+     NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("bluegreen_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_http_bluegreen_status,
      0, 0, nullptr},
     ngx_null_command,
@@ -262,9 +265,6 @@ static const char* ngx_http_bluegreen_fault(const MainConf& conf, const SrvConf&
   if (srv.upstream == nullptr) {
     return nullptr;
   }
-  if (srv.name.len == 0) {
-    return "\"bluegreen_server\" needs \"bluegreen NAME\"";
-  }
   if (conf.control_path.data == nullptr) {
     return "\"bluegreen\" needs \"bluegreen_control FILE\" in the http block,";
   }
@@ -282,6 +282,12 @@ char* ngx_http_bluegreen_init_main_conf(ngx_conf_t* cf, void* data) {
     }
     const auto& srv =
         *static_cast<SrvConf*>(ngx_http_conf_upstream_srv_conf(list[i], ngx_http_bluegreen_module));
+    if (srv.upstream != nullptr && srv.name.len == 0) {
+      ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                    "\"%V\" needs \"bluegreen NAME\" in upstream \"%V\" in %s:%ui", &srv.first,
+                    &list[i]->host, srv.file, srv.line);
+      return static_cast<char*>(NGX_CONF_ERROR);
+    }
     if (const char* const fault = ngx_http_bluegreen_fault(conf, srv)) {
       ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s in upstream \"%V\" in %s:%ui", fault,
                     &list[i]->host, srv.file, srv.line);

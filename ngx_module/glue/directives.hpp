@@ -5,6 +5,18 @@
 
 #include "ngx_module/glue/ngx.hpp"
 
+struct ngx_http_bluegreen_srv_conf_t;
+
+namespace bluegreen::glue {
+
+struct Upstream;
+
+// What all directives of an upstream block share: its Upstream, made by the first of them, which
+// also says where the block is ours. nullptr without memory.
+Upstream* upstream_of(ngx_conf_t* cf, ngx_http_bluegreen_srv_conf_t& srv) noexcept;
+
+}  // namespace bluegreen::glue
+
 extern "C" {
 extern ngx_command_t ngx_http_bluegreen_commands[];
 void* ngx_http_bluegreen_create_main_conf(ngx_conf_t* cf);

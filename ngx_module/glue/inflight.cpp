@@ -133,6 +133,11 @@ PeerState* obtain_state(ngx_http_request_t* r, Upstream& upstream) noexcept {
       return nullptr;
     }
   }
+    if (r != main) {
+      // Of the subrequests that came first (auth_request): the main request must not be taken for
+      // one without a state.
+      ngx_http_set_ctx(main, &state->peer, ngx_http_bluegreen_module);
+    }
   PeerState* peer = &state->peer;
   if (r != main) {
     peer = static_cast<PeerState*>(ngx_pcalloc(r->pool, sizeof(PeerState)));

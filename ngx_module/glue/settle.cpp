@@ -164,6 +164,16 @@ Settled settle(PeerState& state) noexcept {
   return Settled::kMoving;
 }
 
+std::uint32_t most_tries(const PeerState& state) noexcept {
+  const Upstream& upstream = *state.upstream;
+  const shm::Route& route = upstream.route.snapshot().route;
+  const std::uint32_t active = upstream.peers[shm::index_of(route.active)].count;
+  const std::uint32_t idle = upstream.peers[shm::index_of(shm::other(route.active))].count;
+  const bool simple = route.weight == 0 && !route.has(shm::kFallback) && !is_preview(state);
+  const std::uint32_t most = simple ? active : active + idle;
+  return most != 0 ? most : 1;
+}
+
 std::uint32_t tries_left(const PeerState& state) noexcept {
   const std::uint32_t own = count_left(state);
   const bool both =

@@ -18,6 +18,9 @@ enum class Settled : std::uint8_t {
 
 Settled settle(PeerState& state) noexcept;
 
+// The most tries that a request can need, before it has a color.
+std::uint32_t most_tries(const PeerState& state) noexcept;
+
 // How many tries a settled request can still make, the one that comes now included: NGINX must
 // know, or it throws an answer away for a try that nobody can serve.
 std::uint32_t tries_left(const PeerState& state) noexcept;

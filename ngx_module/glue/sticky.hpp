@@ -12,3 +12,5 @@ namespace bluegreen::glue {
 core::Position position_of(PeerState& state, const shm::Route& route) noexcept;
 
 }  // namespace bluegreen::glue
+
+extern "C" char* ngx_http_bluegreen_sticky(ngx_conf_t* cf, ngx_command_t* command, void* data);

@@ -45,6 +45,8 @@ struct Upstream {
   App* app = nullptr;
   core::AcceptedRoute route;
   core::Split split;
+  ngx_http_complex_value_t* keys = nullptr;  // bluegreen_sticky
+  ngx_uint_t key_count = 0;
   Peers peers[2];
   shm::EndpointTable defaults[2] = {};  // bluegreen_server lines; their `generation` stays 0
   std::uint64_t mirrored_word = 0;      // what telemetry's mirror is known to hold
@@ -92,7 +94,8 @@ struct ngx_http_bluegreen_main_conf_t {
 struct ngx_http_bluegreen_srv_conf_t {
   bluegreen::glue::Upstream* upstream;  // nullptr: none of our directives stands in this block
   ngx_str_t name;                       // of the application; empty without `bluegreen`
-  u_char* file;                         // where the first of our directives stands
+  ngx_str_t first;                      // of our directives in the block, and where it stands
+  u_char* file;
   ngx_uint_t line;
   bool initialized;  // NGINX has called our init_upstream: nobody took our place
 };

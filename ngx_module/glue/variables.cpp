@@ -7,7 +7,7 @@ namespace bluegreen::glue {
 
 namespace {
 
-enum Shown : uintptr_t { kColor, kGeneration, kRelease };
+enum Shown : uintptr_t { kColor, kGeneration, kRelease, kReason };
 
 void set_text(ngx_http_variable_value_t& value, std::string_view text) noexcept {
   value.data = reinterpret_cast<u_char*>(const_cast<char*>(text.data()));
@@ -25,6 +25,8 @@ ngx_int_t show(ngx_http_request_t* r, ngx_http_variable_value_t& value, uintptr_
   }
   if (what == kColor) {
     set_text(value, shm::name_of(state->color));
+  } else if (what == kReason) {
+    set_text(value, core::name_of(state->reason));
   } else if (what == kRelease) {
     set_text(value, view(state->release));
   } else {
@@ -57,6 +59,7 @@ extern "C" ngx_int_t ngx_http_bluegreen_add_variables(ngx_conf_t* cf) {
       {ngx_string("bluegreen_color"), kColor},
       {ngx_string("bluegreen_generation"), kGeneration},
       {ngx_string("bluegreen_release"), kRelease},
+      {ngx_string("bluegreen_reason"), kReason},
   };
   for (const auto& variable : variables) {
     ngx_str_t name = variable.name;

@@ -42,6 +42,14 @@ class Region:
         """Closes the idle color: the first half of a drain."""
         self._tool("close", self.app, color)
 
+    def weight(self, basis_points: int) -> None:
+        """Of the color that is not active."""
+        self._tool("weight", self.app, str(basis_points))
+
+    def flags(self, *changes: str) -> None:
+        """"+fallback", "-fallback", "+maintenance", "-maintenance"."""
+        self._tool("flags", self.app, *changes)
+
     def damage(self, what: str) -> bytes:
         """Spoils "header", "word", "table" (all four of app 0), or "all"; returns the whole file as it was."""
         before = self.control.read_bytes()

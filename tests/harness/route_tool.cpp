@@ -4,6 +4,8 @@
 //   route_tool init FILE APP                                   makes the file, adds the application
 //   route_tool publish FILE APP COLOR RELEASE [ADDRESS[@WEIGHT][#IDENTITY] ...]
 //   route_tool switch FILE APP COLOR | close FILE APP COLOR
+//   route_tool weight FILE APP BASIS_POINTS                    of the color that is not active
+//   route_tool flags FILE APP [+|-]fallback|maintenance ...
 //   route_tool storm FILE APP SECONDS                          flips without pause; prints how
 //   often
 //
@@ -96,6 +98,23 @@ int publish(ControlRegion& region, std::uint32_t index, Color color, const std::
   return 0;
 }
 
+int set_flags(ControlRegion& region, std::uint32_t index, const std::vector<std::string>& changes) {
+  Route route = route_of(region, index);
+  for (const std::string& change : changes) {
+    const std::string name = change.substr(1);
+    const unsigned flag = name == "fallback"      ? 0U + kFallback
+                          : name == "maintenance" ? 0U + kMaintenance
+                                                  : 0U;
+    if (flag == 0 || (change[0] != '+' && change[0] != '-')) {
+      return fail("bad flag " + change);
+    }
+    route.flags =
+        static_cast<std::uint8_t>(change[0] == '+' ? route.flags | flag : route.flags & ~flag);
+  }
+  store(region, index, route);
+  return 0;
+}
+
 int storm(ControlRegion& region, std::uint32_t index, double seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   std::uint64_t flips = 0;
@@ -117,7 +136,7 @@ int storm(ControlRegion& region, std::uint32_t index, double seconds) {
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (args.size() < 3) {
-    return fail("usage: init|publish|switch|close|storm FILE APP ...");
+    return fail("usage: init|publish|switch|close|weight|flags|storm FILE APP ...");
   }
   if (args[0] == "init" && create(args[1]) != 0) {
     return fail("cannot create " + args[1]);
@@ -144,6 +163,18 @@ int main(int argc, char** argv) {
   }
   if (args[0] == "storm") {
     return storm(region, index, std::strtod(args[3].c_str(), nullptr));
+  }
+  if (args[0] == "flags") {
+    return set_flags(region, index, {args.begin() + 3, args.end()});
+  }
+  if (args[0] == "weight") {
+    Route route = route_of(region, index);
+    route.weight = static_cast<std::uint16_t>(std::stoul(args[3]));
+    if (!route_is_sound(route)) {
+      return fail("bad weight " + args[3]);
+    }
+    store(region, index, route);
+    return 0;
   }
   const Color color = args[3] == "green" ? Color::kGreen : Color::kBlue;
   if (args[0] == "publish" && args.size() >= 5) {
