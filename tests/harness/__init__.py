@@ -18,15 +18,17 @@ the programs and of the module under test. Everything listens on 127.0.0.1.
 
 from .backend import AsyncBackend, NginxBackend
 from .client import Answer, Connection, WebSocket, request
-from .counts import often
+from .counts import often, times
+from .load import Load
 from .nginx import LeftBehind, Nginx
 from .paths import BIN, MODULE, free_port, nginx_version, no_keepalive, program, work_folder
 from .region import Region, bgctl
+from .telemetry import Watch, read_sums
 from .upstream_process import UpstreamProcess
 from .wait import until
 
 __all__ = [
-    "AsyncBackend", "NginxBackend", "Answer", "Connection", "WebSocket", "request", "often", "LeftBehind", "Nginx",
+    "AsyncBackend", "NginxBackend", "Answer", "Connection", "WebSocket", "request", "often", "times", "LeftBehind", "Nginx",
     "BIN", "MODULE", "free_port", "nginx_version", "no_keepalive", "program", "work_folder", "Region", "bgctl", "until",
-    "UpstreamProcess",
+    "UpstreamProcess", "Load", "Watch", "read_sums",
 ]
