@@ -120,6 +120,8 @@ class AcceptedRoute {
   std::uint32_t index() const noexcept { return index_; }
   // Blue with no flags, generation 0 and unpublished tables until something was accepted.
   const shm::AppSnapshot& snapshot() const noexcept { return snapshot_; }
+  // Whether the look that accepted last brought other tables than were in force before.
+  bool tables_moved() const noexcept { return tables_moved_; }
 
  private:
   Look judge(std::uint64_t word) noexcept {
@@ -127,8 +129,10 @@ class AcceptedRoute {
       return Look::kUnchanged;  // kNoWord never moves
     }
     shm::AppSnapshot fresh;
-    problem_ = shm::read_app(*region_, index_, fresh);
+    problem_ = shm::read_app(*region_, index_, fresh, accepted() ? snapshot_.tables : nullptr);
     if (problem_ == shm::ReadResult::kOk) {
+      tables_moved_ = !accepted() || !shm::same_table(fresh.tables[0], snapshot_.tables[0]) ||
+                      !shm::same_table(fresh.tables[1], snapshot_.tables[1]);
       snapshot_ = fresh;
       seen_ = fresh.word;
       judged_ = true;
@@ -154,6 +158,7 @@ class AcceptedRoute {
   std::uint32_t index_ = shm::kMaxApps;
   bool judged_ = true;
   bool rejected_ = false;
+  bool tables_moved_ = false;
   Basis basis_ = Basis::kDefaults;
   shm::ReadResult problem_ = shm::ReadResult::kOk;
   shm::AppSnapshot snapshot_{};

@@ -111,6 +111,32 @@ TEST_CASE("Word of another application or region is foreign") {
   CHECK(stage.route.look() == Look::kRejected);
 }
 
+TEST_CASE("Flip moves no table, a publish does, and a repaired one is the one that was known") {
+  Stage stage;
+  stage.route.attach(stage.region.get(), stage.app, false);
+  CHECK(stage.route.look() == Look::kAccepted);
+  CHECK(stage.route.tables_moved());
+  stage.store(shm::Color::kGreen, 0, 2);
+  CHECK(stage.route.look() == Look::kAccepted);
+  CHECK_FALSE(stage.route.tables_moved());
+  shm::EndpointTable& table = stage.region->apps[stage.app].tables[0][0];
+  shm::EndpointTable other = table;
+  table.image[0] ^= 1;
+  stage.store(shm::Color::kBlue, 0, 3);
+  CHECK(stage.route.look() == Look::kRejected);
+  CHECK(stage.route.problem() == shm::ReadResult::kBadTable);
+  table.image[0] ^= 1;
+  stage.route.judge_again();
+  CHECK(stage.route.look() == Look::kAccepted);
+  CHECK_FALSE(stage.route.tables_moved());
+  shm::set_text(other.release, "another");
+  other.crc = shm::table_crc(other);
+  shm::store_table(other, table);
+  stage.store(shm::Color::kGreen, 0, 4);
+  CHECK(stage.route.look() == Look::kAccepted);
+  CHECK(stage.route.tables_moved());
+}
+
 TEST_CASE("Second look admits a color until a valid word closes it") {
   Stage stage;
   stage.route.attach(stage.region.get(), stage.app, false);

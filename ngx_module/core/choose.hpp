@@ -21,11 +21,19 @@ using shm::Color;
 using shm::Route;
 
 // Why a request is where it is, as $bluegreen_reason shows it.
-enum class Reason : std::uint8_t { kActive, kWeight, kPreview, kFallback, kHold, kNobody };
+enum class Reason : std::uint8_t {
+  kActive,
+  kWeight,
+  kPreview,
+  kFallback,
+  kHold,
+  kNobody,
+  kMaintenance
+};
 
 constexpr std::string_view name_of(Reason reason) noexcept {
-  constexpr std::string_view kNames[] = {"active",   "weight", "preview",
-                                         "fallback", "hold",   "nobody"};
+  constexpr std::string_view kNames[] = {"active", "weight", "preview",    "fallback",
+                                         "hold",   "nobody", "maintenance"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

@@ -7,6 +7,7 @@
 #include "ngx_module/glue/balancer.hpp"
 
 #include "ngx_module/glue/hold.hpp"
+#include "ngx_module/glue/maintenance.hpp"
 #include "ngx_module/glue/ngx_compat.hpp"
 #include "ngx_module/glue/peers.hpp"
 #include "ngx_module/glue/refuse.hpp"
@@ -22,8 +23,6 @@ const char* reason_of(Settled settled) noexcept {
       return "the control file is damaged and nothing was accepted before";
     case Settled::kMoving:
       return "the route moved too often while it was choosing";
-    case Settled::kMaintenance:
-      return "it is in maintenance";
     default:
       return "the color that it asks for is closed";
   }
@@ -33,6 +32,9 @@ __attribute__((noinline)) ngx_int_t turn_away(PeerState& state, ngx_peer_connect
                                               Settled settled) noexcept {
   if (settled == Settled::kNoMemory || name_nobody(state, pc) == NGX_ERROR) {
     return NGX_ERROR;
+  }
+  if (settled == Settled::kMaintenance) {
+    return maintain_late(state);
   }
   return settled == Settled::kHeld ? hold_late(state) : refuse(state, reason_of(settled));
 }

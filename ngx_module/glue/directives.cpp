@@ -4,6 +4,8 @@
 #include <new>
 
 #include "ngx_module/glue/balancer.hpp"
+#include "ngx_module/glue/gate.hpp"
+#include "ngx_module/glue/maintenance.hpp"
 #include "ngx_module/glue/ngx_compat.hpp"
 #include "ngx_module/glue/status_handler.hpp"
 #include "ngx_module/glue/sticky.hpp"
@@ -224,6 +226,12 @@ ngx_command_t ngx_http_bluegreen_commands[] = {
      NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("bluegreen_sticky"), NGX_HTTP_UPS_CONF | NGX_CONF_1MORE, ngx_http_bluegreen_sticky,
      NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    {ngx_string("bluegreen_hold"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE123, ngx_http_bluegreen_hold,
+     NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    {ngx_string("bluegreen_maintenance"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE123,
+     ngx_http_bluegreen_maintenance, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    {ngx_string("bluegreen_preview"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE2,
+     ngx_http_bluegreen_preview, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("bluegreen_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_http_bluegreen_status,
      0, 0, nullptr},
     ngx_null_command,
@@ -235,6 +243,7 @@ static void ngx_http_bluegreen_close_cycle(void* data) {
   if (conf->tick.timer_set) {
     ngx_del_timer(&conf->tick);
   }
+  free_pages(*conf);
   conf->telemetry.leave(conf->app_list(), conf->apps.nelts);
   conf->~MainConf();
 }

@@ -90,8 +90,9 @@ RequestState* make_main(ngx_http_request_t* main, Upstream& upstream) noexcept {
   state->first.position = core::kUnplaced;
   state->request = main;
   state->home = &states;
-  state->preview = nullptr;
+  state->previews = 0;
   state->held = false;
+  state->refusal = core::Reason::kActive;
   // As ngx_pool_cleanup_add does, with a record of our own.
   state->cleanup = {ngx_http_bluegreen_request_ended, state, main->pool->cleanup};
   main->pool->cleanup = &state->cleanup;
@@ -132,12 +133,12 @@ PeerState* obtain_state(ngx_http_request_t* r, Upstream& upstream) noexcept {
     if (state == nullptr) {
       return nullptr;
     }
-  }
     if (r != main) {
       // Of the subrequests that came first (auth_request): the main request must not be taken for
       // one without a state.
       ngx_http_set_ctx(main, &state->peer, ngx_http_bluegreen_module);
     }
+  }
   PeerState* peer = &state->peer;
   if (r != main) {
     peer = static_cast<PeerState*>(ngx_pcalloc(r->pool, sizeof(PeerState)));
@@ -185,9 +186,12 @@ void release_color(PeerState& state) noexcept {
 }
 
 bool is_in_flight(const PeerState& state) noexcept {
-  const App* const app = state.upstream->app;
-  const Hold* hold = &state.main->first;
-  while (hold != nullptr && hold->app != app) {
+  return is_in_flight(*state.main, *state.upstream->app);
+}
+
+bool is_in_flight(const RequestState& state, const App& app) noexcept {
+  const Hold* hold = &state.first;
+  while (hold != nullptr && hold->app != &app) {
     hold = hold->next;
   }
   return hold != nullptr && (hold->users[0] | hold->users[1]) != 0;

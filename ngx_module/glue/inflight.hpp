@@ -21,6 +21,7 @@
 namespace bluegreen::glue {
 
 struct RequestState;
+struct Waiter;
 
 // What one client request holds of one application.
 struct Hold {
@@ -54,6 +55,7 @@ struct PeerState {
   std::uint32_t current;   // endpoint of the try, in the peers with this serial
   std::uint32_t serial;
   core::Tried tried;
+  Waiter* waiter;  // hold.hpp; nullptr: it has not been held
 };
 
 struct RequestState {
@@ -63,8 +65,9 @@ struct RequestState {
   ngx_pool_cleanup_t cleanup;  // stays whole after it ran: NGINX goes on to its `next`
   RequestState* next_free;     // core::BlockPool's
   core::BlockPool<RequestState>* home;
-  const Upstream* preview;  // the one whose secret the client brought (set before the balancer)
-  bool held;                // it has waited while its application was held
+  std::uint64_t previews;  // bits of the previews whose secret the client brought (preview.hpp)
+  bool held;               // it has waited while its application was held
+  core::Reason refusal;    // why we answered it 503; kActive: we did not
   HandedOut handed_out;
 };
 
@@ -79,10 +82,16 @@ bool hold_color(PeerState& state, shm::Color color) noexcept;
 void release_color(PeerState& state) noexcept;
 // Whether the client's request is in flight on this application already, by another try of its.
 bool is_in_flight(const PeerState& state) noexcept;
+bool is_in_flight(const RequestState& state, const App& app) noexcept;
 // Of a state that holds its color: whether nothing else of the client's request does.
 bool is_only_user(const PeerState& state) noexcept;
 // Where the client's request keeps its position in this application's split; nullptr without
 // memory.
 core::Position* split_position(PeerState& state) noexcept;
+
+// Whether the client brought the secret of this upstream's preview.
+inline bool is_preview(const RequestState& state, const Upstream& upstream) noexcept {
+  return (state.previews & upstream.gate.preview_bit) != 0;
+}
 
 }  // namespace bluegreen::glue

@@ -6,6 +6,10 @@
 #include <new>
 
 #include "ngx_module/glue/directives.hpp"
+#include "ngx_module/glue/gate.hpp"
+#include "ngx_module/glue/hold.hpp"
+#include "ngx_module/glue/maintenance.hpp"
+#include "ngx_module/glue/preview.hpp"
 #include "ngx_module/glue/region_guard.hpp"
 #include "ngx_module/glue/report.hpp"
 #include "ngx_module/glue/upstream.hpp"
@@ -43,6 +47,15 @@ void prepare_telemetry(MainConf& conf) noexcept {
   }
 }
 
+// The files of the gate: pages, secrets; and how long its holds last.
+void watch(MainConf& conf, ngx_log_t* log) noexcept {
+  watch_pages(conf, log);
+  watch_previews(conf, log);
+  for (ngx_uint_t i = 0; i < conf.upstreams.nelts; ++i) {
+    note_time(*conf.upstream_list()[i], log);
+  }
+}
+
 void start(MainConf& conf) noexcept {
   if (!install_region_guard()) {
     ngx_log_error(NGX_LOG_ERR, conf.cycle->log, ngx_errno,
@@ -56,6 +69,7 @@ void start(MainConf& conf) noexcept {
 extern "C" void ngx_http_bluegreen_tick(ngx_event_t* event) {
   auto* const conf = static_cast<MainConf*>(static_cast<ngx_connection_t*>(event->data)->data);
   synchronize(*conf, false);
+  watch(*conf, ngx_worker == 0 ? conf->cycle->log : nullptr);
   ngx_add_timer(event, kTick);
 }
 
@@ -68,7 +82,11 @@ extern "C" {
 static ngx_int_t ngx_http_bluegreen_init_module(ngx_cycle_t* cycle) {
   using namespace bluegreen::glue;
   MainConf* const conf = conf_of(cycle);
-  if (conf == nullptr || ngx_test_config) {
+  if (conf == nullptr) {
+    return NGX_OK;
+  }
+  watch(*conf, cycle->log);
+  if (ngx_test_config) {
     return NGX_OK;
   }
   static std::uint64_t cycles = 0;
@@ -94,6 +112,7 @@ static ngx_int_t ngx_http_bluegreen_init_process(ngx_cycle_t* cycle) {
     return NGX_OK;
   }
   conf->cycle = cycle;
+  start_hold_clock(*conf);
   start(*conf);
   conf->tick.handler = ngx_http_bluegreen_tick;
   conf->tick_connection.fd = static_cast<ngx_socket_t>(-1);
@@ -115,13 +134,13 @@ static void ngx_http_bluegreen_exit_process(ngx_cycle_t* cycle) {
 
 static ngx_http_module_t ngx_http_bluegreen_module_ctx = {
     ngx_http_bluegreen_add_variables,     // preconfiguration
-    nullptr,                              // postconfiguration
+    ngx_http_bluegreen_install_gate,      // postconfiguration
     ngx_http_bluegreen_create_main_conf,  // create main configuration
     ngx_http_bluegreen_init_main_conf,    // init main configuration
     ngx_http_bluegreen_create_srv_conf,   // create server configuration
     nullptr,                              // merge server configuration
-    nullptr,                              // create location configuration
-    nullptr,                              // merge location configuration
+    ngx_http_bluegreen_create_loc_conf,   // create location configuration
+    ngx_http_bluegreen_merge_loc_conf,    // merge location configuration
 };
 
 ngx_module_t ngx_http_bluegreen_module = {

@@ -15,7 +15,7 @@ using core::color_bit;
 using core::Reason;
 
 bool is_preview(const PeerState& state) noexcept {
-  return state.main->preview == state.upstream;
+  return is_preview(*state.main, *state.upstream);
 }
 
 Admission admission_of(const PeerState& state) noexcept {
@@ -77,7 +77,7 @@ Choice choose_color(PeerState& state, const shm::Route& route) noexcept {
     return {state.color, state.reason};
   }
   const bool simple = route.weight == 0 && !route.has(shm::kFallback) &&
-                      state.main->preview == nullptr && state.exhausted == 0;
+                      state.main->previews == 0 && state.exhausted == 0;
   return __builtin_expect(static_cast<long>(simple), 1) != 0 ? core::choose(route, {})
                                                              : choose_slowly(state, route);
 }

@@ -1,6 +1,7 @@
 // What a worker does at its start and once a second, and when a request finds that the word moved:
 // keep up with the two files. Never fails; what is wrong is said once, by worker 0, and shown by
 // the status endpoint. See upstream.hpp.
+#include "ngx_module/glue/hold.hpp"
 #include "ngx_module/glue/peers.hpp"
 #include "ngx_module/glue/report.hpp"
 #include "ngx_module/glue/upstream.hpp"
@@ -18,6 +19,7 @@ void take_mirror(MainConf& conf, Upstream& upstream) noexcept {
   const shm::MirrorCopy* const copy = conf.telemetry.mirrored(upstream.app->index);
   if (copy != nullptr && upstream.route.accept_mirror(*copy)) {
     prepare_peers(upstream);
+    note_route(conf, upstream, speaker(conf));
     report_mirror(upstream, speaker(conf));
   }
 }
@@ -65,7 +67,11 @@ void attach_upstream(MainConf& conf, Upstream& upstream, bool changed, bool star
 
 void refresh_slowly(MainConf& conf, Upstream& upstream, core::Look look) noexcept {
   if (look == core::Look::kAccepted) {
-    prepare_peers(upstream);
+    // A flip alone costs no more than the look: what is known of each endpoint stays.
+    if (upstream.route.tables_moved()) {
+      prepare_peers(upstream);
+    }
+    note_route(conf, upstream, speaker(conf));
     if (upstream.said_rejected) {
       report_whole_again(conf, upstream, speaker(conf));
     }

@@ -17,6 +17,7 @@ void leave_counters(App* const* apps, std::size_t count) noexcept {
       shm::Counters& own = apps[i]->own[c];
       // Relaxed: nobody else sees this block; pairs with this thread's own reads.
       own.in_flight.store(apps[i]->held[c], std::memory_order_relaxed);
+      own.waiting.store(apps[i]->waiting[c], std::memory_order_relaxed);
       apps[i]->counters[c] = &own;
     }
   }
@@ -104,6 +105,8 @@ void TelemetryWriter::repair(App* const* apps, std::size_t count) noexcept {
         // Sequentially consistent, as an announcement is: pairs with a drain's reading.
         gauge.store(app.held[c], std::memory_order_seq_cst);
       }
+      // Relaxed pairs with readers' relaxed loads: nothing is decided by it.
+      app.counters[c]->waiting.store(app.waiting[c], std::memory_order_relaxed);
     }
   }
   if (!complete_ && state_ == TelemetryState::kOk) {
@@ -206,6 +209,12 @@ void TelemetryWriter::move_counters(App* const* apps, std::size_t count) noexcep
       carry(to.tries, from.tries);
       carry(to.failures, from.failures);
       carry(to.withdrawn, from.withdrawn);
+      carry(to.weighted, from.weighted);
+      carry(to.previews, from.previews);
+      carry(to.fallbacks, from.fallbacks);
+      carry(to.refused, from.refused);
+      // Relaxed pairs with readers' relaxed loads: nothing is decided by it.
+      to.waiting.store(app.waiting[c], std::memory_order_relaxed);
       // Sequentially consistent, as an announcement is: pairs with the reading of gauges in a drain
       // (in_flight.hpp). say_attached comes after it.
       to.in_flight.store(app.held[c], std::memory_order_seq_cst);

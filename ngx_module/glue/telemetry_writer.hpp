@@ -25,6 +25,7 @@ struct App {
   std::string_view name;
   std::uint32_t index = shm::kMaxApps;  // in the telemetry region
   std::uint64_t held[2] = {0, 0};       // requests in flight, by color
+  std::uint64_t waiting[2] = {0, 0};    // requests that a hold keeps waiting, by active color
   shm::Counters own[2] = {};            // used while there is no slot
   shm::Counters* counters[2] = {&own[0], &own[1]};
 };

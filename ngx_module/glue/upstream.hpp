@@ -11,6 +11,7 @@
 #include "ngx_module/core/round_robin.hpp"
 #include "ngx_module/core/split.hpp"
 #include "ngx_module/glue/control_attachment.hpp"
+#include "ngx_module/glue/gate_state.hpp"
 #include "ngx_module/glue/ngx.hpp"
 #include "ngx_module/glue/telemetry_writer.hpp"
 
@@ -47,6 +48,7 @@ struct Upstream {
   core::Split split;
   ngx_http_complex_value_t* keys = nullptr;  // bluegreen_sticky
   ngx_uint_t key_count = 0;
+  GateState gate;
   Peers peers[2];
   shm::EndpointTable defaults[2] = {};  // bluegreen_server lines; their `generation` stays 0
   std::uint64_t mirrored_word = 0;      // what telemetry's mirror is known to hold
@@ -73,6 +75,9 @@ struct ngx_http_bluegreen_main_conf_t {
   bluegreen::glue::ControlAttachment control;
   bluegreen::glue::TelemetryWriter telemetry;
   ngx_event_t tick;
+  bluegreen::glue::HoldClock hold_clock;
+  bluegreen::glue::PreviewName* preview_names;
+  bluegreen::glue::Page* pages;
   ngx_connection_t tick_connection;  // NGINX's debug log takes a timer's data for one
   ngx_cycle_t* cycle;
   std::uint64_t cycles;         // configurations that this master has seen

@@ -1,0 +1,170 @@
+// See preview.hpp.
+#include "ngx_module/glue/preview.hpp"
+
+#include "ngx_module/glue/header_list.hpp"
+#include "ngx_module/glue/ngx_compat.hpp"
+
+namespace bluegreen::glue {
+
+namespace {
+
+constexpr std::string_view kColorHeader = "X-Bluegreen-Color";
+
+std::uint64_t matching(const PreviewName& name, std::string_view value) noexcept {
+  std::uint64_t bits = 0;
+  for (const PreviewFile* file = name.files; file != nullptr; file = file->next) {
+    bits |= file->secrets.match(value) ? file->bit : 0;
+  }
+  return bits;
+}
+
+// True when the header itself has to go.
+bool take_header(const PreviewName& name, ngx_table_elt_t& header, std::uint64_t& bits) noexcept {
+  if (!core::is_header(name.source, view(header.key))) {
+    return false;
+  }
+  bits |= matching(name, view(header.value));
+  ngx_memzero(header.value.data, header.value.len);
+  header.value.len = 0;
+  return true;
+}
+
+bool take_cookie(const PreviewName& name, ngx_table_elt_t& header, std::uint64_t& bits) noexcept {
+  constexpr std::string_view kCookie = "cookie";
+  if (!core::detail::same_word(view(header.key), kCookie)) {
+    return false;
+  }
+  core::CookiePair pair;
+  bool any = false;
+  auto* const bytes = reinterpret_cast<char*>(header.value.data);
+  while (core::find_cookie(view(header.value), name.source.text(), 0, pair)) {
+    bits |= matching(name, pair.value);
+    header.value.len = core::cut_cookie(bytes, header.value.len, pair);
+    any = true;
+  }
+  return any && header.value.len == 0;
+}
+
+bool take(const PreviewName& name, ngx_table_elt_t& header, std::uint64_t& bits) noexcept {
+  return name.source.kind == core::PreviewSource::Kind::kHeader ? take_header(name, header, bits)
+                                                                : take_cookie(name, header, bits);
+}
+
+std::uint64_t take_all(ngx_http_request_t* r, const PreviewName& name) noexcept {
+  std::uint64_t bits = 0;
+  HeaderList headers(r->headers_in.headers);
+  while (ngx_table_elt_t* const header = headers.current()) {
+    if (!take(name, *header, bits)) {
+      headers.step();
+    } else if (!headers.remove(r->pool)) {
+      headers.step();  // no memory: it stays, without a value
+    }
+  }
+  return bits;
+}
+
+void report(PreviewFile& file, const char* fault, int error, ngx_log_t* log) noexcept {
+  const char* const before = file.said;
+  file.said = fault;
+  if (fault == before || log == nullptr) {
+    return;
+  }
+  if (fault == nullptr) {
+    ngx_log_error(NGX_LOG_NOTICE, log, 0, "bluegreen: preview secret \"%s\" is read, preview is on",
+                  file.file.path());
+  } else {
+    ngx_log_error(NGX_LOG_WARN, log, static_cast<ngx_err_t>(error),
+                  "bluegreen: preview secret \"%s\": %s; preview is off", file.file.path(), fault);
+  }
+}
+
+void watch(PreviewFile& file, ngx_log_t* log) noexcept {
+  char text[core::kMaxSecretFile];
+  std::size_t size = 0;
+  const WatchedFile::Look look = file.file.look(text, sizeof(text), size);
+  if (look == WatchedFile::Look::kFailed) {
+    file.secrets.clear();
+    report(file, "it cannot be read", file.file.error(), log);
+  } else if (look == WatchedFile::Look::kRead) {
+    report(file, file.secrets.load({text, size}), 0, log);
+  }
+  explicit_bzero(text, sizeof(text));
+}
+
+// What the upstream says of itself under that name would be a lie here.
+bool add_color(ngx_http_request_t* r, shm::Color color) noexcept {
+  HeaderList headers(r->headers_out.headers);
+  while (ngx_table_elt_t* const header = headers.current()) {
+    if (header->hash != 0 && header->key.len == kColorHeader.size() &&
+        ngx_strncasecmp(header->key.data, str(kColorHeader).data, kColorHeader.size()) == 0) {
+      header->hash = 0;
+    }
+    headers.step();
+  }
+  auto* const header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
+  if (header == nullptr) {
+    return false;
+  }
+  header->hash = 1;
+  header->key = str(kColorHeader);
+  header->value = str(shm::name_of(color));
+  end_header_chain(header);
+  return true;
+}
+
+ngx_http_output_header_filter_pt next_filter = nullptr;
+
+bool mark_preview(ngx_http_request_t* r) noexcept {
+  const PeerState* const state = find_state(r);
+  if (state == nullptr || state->main->previews == 0 || !state->decided ||
+      !is_preview(*state->main, *state->upstream)) {
+    return true;
+  }
+  if (r->upstream != nullptr) {
+    r->upstream->cacheable = 0;
+    r->upstream->store = 0;
+  }
+  return r != r->main || add_color(r, state->color);
+}
+
+extern "C" ngx_int_t ngx_http_bluegreen_color_header(ngx_http_request_t* r) {
+  return mark_preview(r) ? next_filter(r) : NGX_ERROR;
+}
+
+}  // namespace
+
+void watch_previews(MainConf& conf, ngx_log_t* log) noexcept {
+  for (PreviewName* name = conf.preview_names; name != nullptr; name = name->next) {
+    for (PreviewFile* file = name->files; file != nullptr; file = file->next) {
+      watch(*file, log);
+    }
+  }
+}
+
+}  // namespace bluegreen::glue
+
+extern "C" {
+
+ngx_int_t ngx_http_bluegreen_take_preview(ngx_http_request_t* r) {
+  using namespace bluegreen::glue;
+  auto& conf = *static_cast<MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_bluegreen_module));
+  std::uint64_t bits = 0;
+  for (const PreviewName* name = conf.preview_names; name != nullptr; name = name->next) {
+    bits |= take_all(r, *name);
+  }
+  if (bits != 0) {
+    PeerState* const state = obtain_state(r, *conf.upstream_list()[0]);
+    if (state == nullptr) {
+      return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    state->main->previews = bits;
+  }
+  return NGX_DECLINED;
+}
+
+void ngx_http_bluegreen_install_color_header(void) {
+  bluegreen::glue::next_filter = ngx_http_top_header_filter;
+  ngx_http_top_header_filter = bluegreen::glue::ngx_http_bluegreen_color_header;
+}
+
+}  // extern "C"
