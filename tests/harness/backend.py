@@ -146,6 +146,9 @@ class AsyncBackend:
             status = int(url.path.rsplit("/", 1)[1])
         if url.path == "/accel":
             more = f"X-Accel-Redirect: {urllib.parse.parse_qs(url.query)['to'][0]}\r\n"
+        keep = version == "HTTP/1.1" and headers.get("connection") != "close"
+        if not keep:
+            more += "Connection: close\r\n"  # or NGINX keeps for its next request what is closed here
         body = f"{self.color} {self.release}\n".encode()
         head_text = (f"HTTP/1.1 {status} Test\r\nX-Color: {self.color}\r\nX-Release: {self.release}\r\n"
                      f"Content-Length: {len(body)}\r\n{more}\r\n").encode()
@@ -157,7 +160,7 @@ class AsyncBackend:
         else:
             writer.write(head_text + (b"" if method == "HEAD" else body))
         await writer.drain()
-        return version == "HTTP/1.1" and headers.get("connection") != "close"
+        return keep
 
     async def _wait(self) -> None:
         gate = self._gate
