@@ -149,32 +149,34 @@ Result<std::uint64_t> FakeWorld::publish(const std::string&, Color color,
   return done ? Result<std::uint64_t>(region.generation) : tl::unexpected(done.error());
 }
 
-Result<std::uint64_t> FakeWorld::activate(const std::string&, Color color) {
-  if (region.route.active == color) {
+Result<std::uint64_t> FakeWorld::change(const std::string&, const std::string& what,
+                                        const RouteEdit& edit) {
+  RouteState state = state_of(region);
+  if (auto edited = edit(state); !edited) {
+    return tl::unexpected(edited.error());
+  }
+  if (is_as_stored(region, state)) {
     return region.generation;
   }
-  auto done = operation("activate " + word(color), [&] {
-    region.route.active = color;
-    region.route.weight = 0;
-    region.route.flags &= static_cast<std::uint8_t>(~shm::closed_flag(color));
+  auto done = operation(what, [&] {
+    region.route = state.route;
+    region.hold = state.route.has(shm::kHold) ? state.hold : shm::HoldTicket{};
     next_generation();
   });
   return done ? Result<std::uint64_t>(region.generation) : tl::unexpected(done.error());
 }
 
-Result<std::uint64_t> FakeWorld::close(const std::string&, Color color) {
-  if (region.route.active == color) {
-    return fail(ExitCode::kUsage, word(color) + " is active");
-  }
-  if (region.route.closed(color) && region.route.weight == 0) {
-    return region.generation;
-  }
-  auto done = operation("close " + word(color), [&] {
-    region.route.weight = 0;
-    region.route.flags |= shm::closed_flag(color);
-    next_generation();
-  });
-  return done ? Result<std::uint64_t>(region.generation) : tl::unexpected(done.error());
+std::uint64_t FakeWorld::boottime_ns() const {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(time.time_since_epoch()).count());
+}
+
+Result<shm::HoldTicket> FakeWorld::ticket(std::chrono::milliseconds length) {
+  const auto ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(length).count());
+  return shm::make_ticket(boottime_ns() + ns, shm::BootId{});
+}
+
+std::chrono::nanoseconds FakeWorld::left_of(const shm::HoldTicket& ticket) {
+  return std::chrono::nanoseconds(shm::ticket_left_ns(ticket, shm::BootId{}, boottime_ns()));
 }
 
 Result<DrainView> FakeWorld::drain_view(const std::string&, Color color, std::uint64_t) {
@@ -199,7 +201,9 @@ Attachment FakeWorld::attachment(std::uint64_t) {
 }
 
 Result<ColorFigures> FakeWorld::figures(const std::string&, Color color) {
-  return ColorFigures{in_flight[shm::index_of(color)], 0};
+  ColorFigures known;
+  known.in_flight = in_flight[shm::index_of(color)];
+  return known;
 }
 
 Result<void> FakeWorld::preflight(Color) {

@@ -82,8 +82,10 @@ class FakeWorld : public ControlPort,
   Result<shm::AppSnapshot> read(const std::string& app) override;
   Result<std::uint64_t> publish(const std::string& app, Color color,
                                 const Publication& publication) override;
-  Result<std::uint64_t> activate(const std::string& app, Color color) override;
-  Result<std::uint64_t> close(const std::string& app, Color color) override;
+  Result<std::uint64_t> change(const std::string& app, const std::string& what,
+                               const RouteEdit& edit) override;
+  Result<shm::HoldTicket> ticket(std::chrono::milliseconds length) override;
+  std::chrono::nanoseconds left_of(const shm::HoldTicket& ticket) override;
   // TelemetryPort
   Result<DrainView> drain_view(const std::string& app, Color color,
                                std::uint64_t control_id) override;
@@ -122,6 +124,7 @@ class FakeWorld : public ControlPort,
     Error error;
   };
   void look_at_users();
+  std::uint64_t boottime_ns() const;
   std::uint64_t next_generation();
   void take_away(Color color, const std::string& how);
 

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,14 @@ struct Publication {
   std::vector<shm::Endpoint> endpoints;  // may be empty: the color has no container
 };
 
+// What one word says of an application besides its tables and its generation: handed to an edit as
+// it is, stored as the edit leaves it.
+struct RouteState {
+  shm::Route route;      // with the hold flag only while its ticket counts
+  shm::HoldTicket hold;  // of no meaning without that flag
+};
+using RouteEdit = std::function<Result<void>(RouteState&)>;
+
 class ControlPort {
  public:
   virtual ~ControlPort() = default;
@@ -42,13 +51,41 @@ class ControlPort {
   virtual Result<std::uint64_t> publish(const std::string& app, Color color,
                                         const Publication& publication) = 0;
 
-  // Makes `color` active with weight 0 and opens it. The new generation; the present one when it
-  // is active already.
-  virtual Result<std::uint64_t> activate(const std::string& app, Color color) = 0;
+  // Stores what `edit` makes of the present state, in one word; the new generation, or the present
+  // one when the edit changes nothing. `what` names it, as in "activate green". A hold that is in
+  // force goes on through every change (publish too) that does not end it; one whose time is over
+  // is gone from the next word.
+  virtual Result<std::uint64_t> change(const std::string& app, const std::string& what,
+                                       const RouteEdit& edit) = 0;
+  // A hold's ticket that counts from now on for that time, at most shm::kMaxHoldNs.
+  virtual Result<shm::HoldTicket> ticket(std::chrono::milliseconds length) = 0;
+  // How long a ticket still counts; 0 when it does not.
+  virtual std::chrono::nanoseconds left_of(const shm::HoldTicket& ticket) = 0;
 
+  // --- what is made of these, in route_changes.cpp
+
+  // The rest of the hold that is in force; 0 when none is.
+  std::chrono::nanoseconds hold_left(const shm::AppSnapshot& now);
+
+  // Makes `color` active with weight 0 and opens it; whether requests may fall back to the other
+  // one as given. A hold and maintenance stay.
+  Result<std::uint64_t> activate(const std::string& app, Color color, bool fallback = false);
   // First half of a drain: weight 0, fallback off, `color` closed. Refused (kUsage) for the active
   // color.
-  virtual Result<std::uint64_t> close(const std::string& app, Color color) = 0;
+  Result<std::uint64_t> close(const std::string& app, Color color);
+  // The share of the color that is not active; anything above 0 opens it. Refused (kUsage) above
+  // 10000.
+  Result<std::uint64_t> set_weight(const std::string& app, std::uint32_t basis_points);
+  Result<std::uint64_t> allow_fallback(const std::string& app, bool on);
+  Result<std::uint64_t> set_maintenance(const std::string& app, bool on);
+  // New requests wait from now on; for `length`, or for as long as they would have waited anyway.
+  Result<std::uint64_t> hold(const std::string& app, std::chrono::milliseconds length);
+  Result<std::uint64_t> release(const std::string& app);
+
+ protected:
+  // For `change`: what an edit gets, and whether what it left is what is stored already.
+  RouteState state_of(const shm::AppSnapshot& now);
+  static bool is_as_stored(const shm::AppSnapshot& now, const RouteState& state);
 };
 
 // Whether a color's requests have all ended, and how sure that is.
@@ -68,10 +105,16 @@ struct Attachment {
   bool complete() const { return attached_workers == live_workers; }
 };
 
-// Sums over all slots, dead owners' counters included.
+// Gauges summed over live slots, counters over all of them, dead owners' included. The names are
+// those of the status document.
 struct ColorFigures {
-  std::uint64_t in_flight = 0;
+  std::uint64_t in_flight = 0;  // gauge
+  std::uint64_t waiting = 0;    // gauge: held, came while this color was active
   std::uint64_t requests = 0;
+  std::uint64_t weighted = 0;   // of these, by the weight
+  std::uint64_t previews = 0;   // of these, by a preview's secret
+  std::uint64_t fallbacks = 0;  // of these, because the other color could not be reached
+  std::uint64_t refused = 0;    // answered 503 by NGINX: hold, maintenance, no color
 };
 
 class TelemetryPort {

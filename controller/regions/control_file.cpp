@@ -251,16 +251,22 @@ Result<std::uint64_t> ControlFile::change_route(const std::string& app, Change c
     return tl::unexpected(now.error());
   }
   shm::AppRecord& record = region().apps[*index];
-  shm::Route route = now->route;
-  const Result<bool> changed = change(*now, record, route);
-  if (!changed) {
+  RouteState state = state_of(*now);
+  if (auto changed = change(*now, record, state); !changed) {
     return tl::unexpected(changed.error());
   }
-  if (!*changed) {
+  if (is_as_stored(*now, state)) {
     return now->generation;
   }
+  const std::uint64_t next = now->generation + 1;
+  if (state.route.has(shm::kHold)) {
+    if (auto ready = prepare_ticket(record.holds[next & 1U], state.hold); !ready) {
+      return tl::unexpected(ready.error());
+    }
+  }
+  const shm::Route& route = state.route;
   const std::uint64_t flipped_at = now_unix_ns();
-  if (!shm::store_route(record, route, id(), *index, now->generation + 1)) {
+  if (!shm::store_route(record, route, id(), *index, next)) {
     return fail(ExitCode::kUsage, path_ + ": application " + app +
                                       ": the change would make an impossible route (weight " +
                                       std::to_string(route.weight) + ", flags " +
@@ -271,21 +277,33 @@ Result<std::uint64_t> ControlFile::change_route(const std::string& app, Change c
     // Relaxed pairs with read_app: shown to people only.
     record.flipped_unix_ns.store(flipped_at, std::memory_order_relaxed);
   }
-  if (auto flushed = flush(&record.state, offsetof(shm::AppRecord, hold)); !flushed) {
+  if (auto flushed = flush(&record.state, offsetof(shm::AppRecord, holds)); !flushed) {
     return tl::unexpected(flushed.error());
   }
-  return now->generation + 1;
+  return next;
+}
+
+Result<void> ControlFile::prepare_ticket(shm::HoldTicket& place, const shm::HoldTicket& ticket) {
+  shm::HoldTicket present{};
+  shm::copy_ticket(place, present);
+  // A hold that goes on through two changes finds its ticket there already.
+  if (std::memcmp(&present, &ticket, sizeof(ticket)) == 0) {
+    return {};
+  }
+  shm::store_ticket(ticket, place);
+  return flush(&place, sizeof(place));
 }
 
 Result<std::uint64_t> ControlFile::publish(const std::string& app, Color color,
                                            const Publication& publication) {
   return change_route(
       app,
-      [&](const shm::AppSnapshot& now, shm::AppRecord& record, shm::Route& route) -> Result<bool> {
+      [&](const shm::AppSnapshot& now, shm::AppRecord& record, RouteState& state) -> Result<void> {
         const auto table = make_table(publication, now.generation + 1);
         if (!table) {
           return within("publish " + std::string(shm::name_of(color)), table.error());
         }
+        shm::Route& route = state.route;
         const std::size_t c = shm::index_of(color);
         const auto other = static_cast<std::uint8_t>(route.table[c] ^ 1U);
         shm::store_table(*table, record.tables[c][other]);
@@ -295,37 +313,34 @@ Result<std::uint64_t> ControlFile::publish(const std::string& app, Color color,
         }
         route.table[c] = other;
         route.flags = static_cast<std::uint8_t>(route.flags & ~shm::closed_flag(color));
-        return true;
+        return {};
       });
 }
 
-Result<std::uint64_t> ControlFile::activate(const std::string& app, Color color) {
-  return change_route(
-      app, [&](const shm::AppSnapshot& now, shm::AppRecord&, shm::Route& route) -> Result<bool> {
-        if (now.route.active == color && now.route.weight == 0) {
-          return false;
-        }
-        route.active = color;
-        route.weight = 0;
-        route.flags = static_cast<std::uint8_t>(route.flags & ~shm::closed_flag(color));
-        return true;
-      });
+Result<std::uint64_t> ControlFile::change(const std::string& app, const std::string& /*what*/,
+                                          const RouteEdit& edit) {
+  return change_route(app, [&](const shm::AppSnapshot&, shm::AppRecord&, RouteState& state) {
+    return edit(state);
+  });
 }
 
-Result<std::uint64_t> ControlFile::close(const std::string& app, Color color) {
-  return change_route(
-      app, [&](const shm::AppSnapshot& now, shm::AppRecord&, shm::Route& route) -> Result<bool> {
-        if (now.route.active == color) {
-          return fail(ExitCode::kUsage,
-                      "application " + app + ": " + std::string(shm::name_of(color)) +
-                          " is active and cannot be drained",
-                      "switch to " + std::string(shm::name_of(shm::other(color))) + " first");
-        }
-        route.weight = 0;
-        route.flags =
-            static_cast<std::uint8_t>((route.flags & ~shm::kFallback) | shm::closed_flag(color));
-        return route.flags != now.route.flags || now.route.weight != 0;
-      });
+Result<shm::HoldTicket> ControlFile::ticket(std::chrono::milliseconds length) {
+  shm::BootId boot{};
+  if (!shm::boot_id(boot)) {
+    return fail(ExitCode::kUsage, "/proc/sys/kernel/random/boot_id: cannot be read: " +
+                                      std::generic_category().message(errno) +
+                                      "; without this boot's id nothing can be held");
+  }
+  const auto ns = std::chrono::nanoseconds(length).count();
+  return shm::make_ticket(shm::boottime_ns() + static_cast<std::uint64_t>(ns), boot);
+}
+
+std::chrono::nanoseconds ControlFile::left_of(const shm::HoldTicket& ticket) {
+  shm::BootId boot{};
+  if (!shm::boot_id(boot)) {
+    return std::chrono::nanoseconds{0};  // so will NGINX's workers say
+  }
+  return std::chrono::nanoseconds(shm::ticket_left_ns(ticket, boot, shm::boottime_ns()));
 }
 
 }  // namespace bluegreen

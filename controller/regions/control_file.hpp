@@ -50,8 +50,10 @@ class ControlFile : public ControlPort {
   Result<shm::AppSnapshot> read(const std::string& app) override;
   Result<std::uint64_t> publish(const std::string& app, Color color,
                                 const Publication& publication) override;
-  Result<std::uint64_t> activate(const std::string& app, Color color) override;
-  Result<std::uint64_t> close(const std::string& app, Color color) override;
+  Result<std::uint64_t> change(const std::string& app, const std::string& what,
+                               const RouteEdit& edit) override;
+  Result<shm::HoldTicket> ticket(std::chrono::milliseconds length) override;
+  std::chrono::nanoseconds left_of(const shm::HoldTicket& ticket) override;
 
  private:
   ControlFile() = default;
@@ -64,10 +66,12 @@ class ControlFile : public ControlPort {
   Result<shm::AppSnapshot> read_at(const std::string& app, std::uint32_t index) const;
   Result<void> still_in_place() const;
   Result<void> flush(const void* from, std::size_t size);
-  // Under the writer lock: hands the present state to `change`, which says what the route becomes
-  // (false: nothing to do), then stores and flushes it. The generation afterwards.
+  // Under the writer lock: hands the present state to `change`, which says what it becomes (the
+  // same: nothing to do), then stores and flushes it. The generation afterwards.
   template <class Change>
   Result<std::uint64_t> change_route(const std::string& app, Change change);
+  // Puts the ticket where the next generation's word looks for it, durable.
+  Result<void> prepare_ticket(shm::HoldTicket& place, const shm::HoldTicket& ticket);
 
   std::string path_;
   std::string run_dir_;

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "controller/regions/test_folder.hpp"
 
@@ -140,6 +141,63 @@ TEST_CASE_METHOD(Fixture,
   CHECK(file->close("app", Color::kGreen) == 4);
   CHECK(file->activate("app", Color::kGreen) == 5);
   CHECK_FALSE(open()->read("app")->route.closed(Color::kGreen));
+}
+
+// The ticket that belongs to the word, as a worker of this boot finds it in the file.
+std::chrono::seconds held_for(const std::string& path) {
+  std::vector<std::uint64_t> bytes(sizeof(shm::ControlRegion) / sizeof(std::uint64_t));
+  std::ifstream(path, std::ios::binary)
+      .read(reinterpret_cast<char*>(bytes.data()), sizeof(shm::ControlRegion));
+  const auto& region = *reinterpret_cast<const shm::ControlRegion*>(bytes.data());
+  shm::AppSnapshot now;
+  shm::BootId boot{};
+  REQUIRE(shm::boot_id(boot));
+  REQUIRE(shm::read_app(region, 0, now) == shm::ReadResult::kOk);
+  return std::chrono::ceil<std::chrono::seconds>(
+      std::chrono::nanoseconds(shm::ticket_left_ns(now.hold, boot, shm::boottime_ns())));
+}
+
+TEST_CASE_METHOD(Fixture, "ControlFile: each word of a hold has its ticket, whatever changes") {
+  using namespace std::chrono_literals;
+  const auto file = make();
+  CHECK(file->hold("app", 60s) == 2);
+  CHECK(held_for(path) == 60s);
+  CHECK(file->activate("app", Color::kGreen) == 3);
+  CHECK(held_for(path) == 60s);
+  CHECK(file->publish("app", Color::kBlue, publication("v1", "127.0.0.1:81")) == 4);
+  CHECK(file->set_weight("app", 100) == 5);
+  CHECK(file->set_maintenance("app", true) == 6);
+  CHECK(held_for(path) == 60s);
+  CHECK(file->hold("app", 120s) == 7);
+  CHECK(held_for(path) == 120s);
+  CHECK(file->allow_fallback("app", true) == 8);
+  CHECK(held_for(path) == 120s);
+  CHECK(file->release("app") == 9);
+  CHECK(held_for(path) == 0s);
+  const auto now = open()->read("app");
+  CHECK(now->route.flags == (shm::kMaintenance | shm::kFallback));
+  CHECK(now->route.weight == 100);
+  CHECK(file->release("app") == 9);
+}
+
+TEST_CASE_METHOD(Fixture, "ControlFile: a hold that counts no more is dropped, not renewed") {
+  using namespace std::chrono_literals;
+  const auto file = make();
+  REQUIRE(file->hold("app", 60s) == 2);
+  // Another boot: 16 bytes of its id, with the CRC that belongs to them.
+  shm::BootId other_boot{};
+  const shm::HoldTicket foreign =
+      shm::make_ticket(shm::boottime_ns() + 60'000'000'000ULL, other_boot);
+  overwrite(4096 + 192, std::string(reinterpret_cast<const char*>(&foreign), sizeof(foreign)));
+  CHECK(file->hold_left(*file->read("app")) == 0s);
+  CHECK(file->set_weight("app", 1) == 3);
+  CHECK_FALSE(open()->read("app")->route.has(shm::kHold));
+  // And a damaged one.
+  REQUIRE(file->hold("app", 60s) == 4);
+  overwrite(4096 + 192, "damage");
+  CHECK(file->hold_left(*file->read("app")) == 0s);
+  CHECK(file->release("app") == 5);
+  CHECK_FALSE(open()->read("app")->route.has(shm::kHold));
 }
 
 TEST_CASE_METHOD(Fixture,

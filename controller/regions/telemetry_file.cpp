@@ -26,12 +26,25 @@ struct SlotHead {
   std::uint64_t attached_control;
 };
 
-// Counters[color]'s first two fields.
+// A color's Counters, as plain numbers: the fields' order is theirs.
 struct Gauges {
   std::uint64_t in_flight;
   std::uint64_t requests;
+  std::uint64_t responses[5];
+  std::uint64_t no_response;
+  std::uint64_t tries;
+  std::uint64_t failures;
+  std::uint64_t withdrawn;
+  std::uint64_t waiting;
+  std::uint64_t weighted;
+  std::uint64_t previews;
+  std::uint64_t fallbacks;
+  std::uint64_t refused;
 };
-static_assert(offsetof(shm::Counters, in_flight) == 0 && offsetof(shm::Counters, requests) == 8);
+static_assert(sizeof(Gauges) == sizeof(shm::Counters) &&
+              offsetof(Gauges, requests) == offsetof(shm::Counters, requests) &&
+              offsetof(Gauges, waiting) == offsetof(shm::Counters, waiting) &&
+              offsetof(Gauges, refused) == offsetof(shm::Counters, refused));
 
 bool read_at(int fd, std::uint64_t offset, void* to, std::size_t size) {
   return ::pread(fd, to, size, static_cast<off_t>(offset)) == static_cast<ssize_t>(size);
@@ -215,7 +228,14 @@ Result<ColorFigures> TelemetryFile::figures(const std::string& app, Color color)
       return fail(ExitCode::kUsage, look.cut());
     }
     figures.requests += gauges.requests;
-    figures.in_flight += life == shm::SlotLife::kFree ? 0 : gauges.in_flight;
+    figures.weighted += gauges.weighted;
+    figures.previews += gauges.previews;
+    figures.fallbacks += gauges.fallbacks;
+    figures.refused += gauges.refused;
+    if (life != shm::SlotLife::kFree) {
+      figures.in_flight += gauges.in_flight;
+      figures.waiting += gauges.waiting;
+    }
   }
   return index ? Result<ColorFigures>(figures) : fail(ExitCode::kUsage, look.cut());
 }

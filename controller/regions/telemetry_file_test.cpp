@@ -91,6 +91,31 @@ TEST_CASE_METHOD(Fixture, "TelemetryFile: a dead worker's gauge is nobody's, its
   CHECK(file.figures("app", Color::kGreen)->requests == 10);
 }
 
+TEST_CASE_METHOD(Fixture, "TelemetryFile: figures are summed, gauges over those who live only") {
+  Worker alive = worker();
+  const auto fill = [](shm::Counters& counters) {
+    counters.waiting = 1;
+    counters.weighted = 2;
+    counters.previews = 3;
+    counters.fallbacks = 4;
+    counters.refused = 5;
+  };
+  fill(alive.slot().counters[1][1]);
+  {
+    Worker dead = worker();
+    fill(dead.slot().counters[1][1]);
+    CHECK(file.figures("app", Color::kGreen)->waiting == 2);
+  }
+  const auto figures = file.figures("app", Color::kGreen);
+  REQUIRE(figures);
+  CHECK(figures->waiting == 1);
+  CHECK(figures->weighted == 4);
+  CHECK(figures->previews == 6);
+  CHECK(figures->fallbacks == 8);
+  CHECK(figures->refused == 10);
+  CHECK(file.figures("app", Color::kBlue)->refused == 0);
+}
+
 TEST_CASE_METHOD(Fixture,
                  "TelemetryFile: inexact while a worker obeys another control file or none") {
   Worker one = worker();
