@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "controller/deploy/headline.hpp"
+#include "controller/deploy/steps/color.hpp"
 
 namespace bluegreen {
 
@@ -63,8 +64,8 @@ Verdict Driver::go(std::size_t from) {
   for (const std::string& doubt : deploy_.doubts) {
     verdict.reason += (verdict.reason.empty() ? "" : "; ") + doubt;
   }
-  describe_serving(verdict);
-  verdict.headline = headline_done(deploy_, verdict);
+  const std::string kept = describe_serving(verdict);
+  verdict.headline = headline_done(deploy_, verdict) + kept;
   write_down(deploy_.world.trace, verdict, true);
   ended_ = true;
   return verdict;
@@ -160,10 +161,12 @@ Verdict Driver::go_back(const Failure& failure) {
   if (!trouble.empty()) {
     verdict.reason += "; " + trouble;
   }
-  describe_serving(verdict);
-  verdict.headline = headline_failed(
-      deploy_, verdict, failure.row == nullptr ? std::string() : std::string(failure.row->name),
-      flipped);
+  const std::string kept = describe_serving(verdict);
+  verdict.headline =
+      headline_failed(deploy_, verdict,
+                      failure.row == nullptr ? std::string() : std::string(failure.row->name),
+                      flipped) +
+      kept;
   const bool whole = trouble.empty();
   if (!whole || !try_again_) {
     write_down(deploy_.world.trace, verdict, whole);
@@ -229,7 +232,7 @@ void Driver::emit(const StepRow& row, StepState state, const std::string& text,
   }
 }
 
-void Driver::describe_serving(Verdict& verdict) {
+std::string Driver::describe_serving(Verdict& verdict) {
   const Plan& plan = deploy_.plan;
   verdict.command = plan.command;
   verdict.id = plan.id;
@@ -239,10 +242,13 @@ void Driver::describe_serving(Verdict& verdict) {
   verdict.trace = deploy_.world.trace.folder();
   verdict.steps = times_;
   auto now = deploy_.world.control.read(plan.app);
-  if (now) {
-    verdict.active = text(now->route.active);
-    verdict.release = labels_of(now->tables[shm::index_of(now->route.active)]).release;
+  if (!now) {
+    return {};
   }
+  verdict.active = text(now->route.active);
+  verdict.release = labels_of(now->tables[shm::index_of(now->route.active)]).release;
+  const std::string kept = kept_in_force(deploy_.world.control, *now);
+  return kept.empty() ? kept : "; " + kept;
 }
 
 }  // namespace bluegreen

@@ -51,7 +51,8 @@ class Driver {
   void keep_container_log();
   bool flip_counts();
 
-  void describe_serving(Verdict& verdict);
+  // And, as the end of the headline, what keeps users from being served by it; mostly empty.
+  std::string describe_serving(Verdict& verdict);
   void emit(const StepRow& row, StepState state, const std::string& text,
             std::chrono::milliseconds took = {});
   void record_begun(const std::vector<std::string>& begun);

@@ -22,6 +22,10 @@ Result<void> IdentifyStep::run(Deploy& deploy) const {
                                       std::to_string(now->generation) + ", expected " +
                                       std::to_string(deploy.plan.generation));
   }
+  // Somebody's own decision, which no deploy ends.
+  if (const std::string kept = kept_in_force(deploy.world.control, *now); !kept.empty()) {
+    deploy.note("identify", kept);
+  }
   return {};
 }
 

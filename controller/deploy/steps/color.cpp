@@ -50,4 +50,18 @@ std::string identities_of(const std::vector<Instance>& instances) {
   return join_identities(instances);
 }
 
+std::string kept_in_force(ControlPort& control, const shm::AppSnapshot& now) {
+  std::string text;
+  if (const auto left = control.hold_left(now); left.count() > 0) {
+    text = "requests are held for " +
+           std::to_string(std::chrono::ceil<std::chrono::seconds>(left).count()) +
+           " s more (`bgctl release` lets them go)";
+  }
+  if (now.route.has(shm::kMaintenance)) {
+    text += text.empty() ? "" : ", ";
+    text += "maintenance is on (`bgctl maintenance off` ends it)";
+  }
+  return text;
+}
+
 }  // namespace bluegreen

@@ -18,4 +18,8 @@ Result<void> withdraw_endpoints(ControlPort& control, const std::string& app, Co
 std::string identities_of(const std::vector<shm::Endpoint>& endpoints);
 std::string identities_of(const std::vector<Instance>& instances);
 
+// What an operator has ordered and a deploy leaves in force, for one line: "requests are held for
+// 20 s more (`bgctl release`)". Empty when there is nothing.
+std::string kept_in_force(ControlPort& control, const shm::AppSnapshot& now);
+
 }  // namespace bluegreen

@@ -14,7 +14,10 @@ std::string FlipStep::plan(const Deploy& deploy) const {
 }
 
 Result<void> FlipStep::run(Deploy& deploy) const {
-  auto generation = deploy.world.control.activate(deploy.plan.app, deploy.plan.idle);
+  // While the new color is on probation, what it cannot take may go to the old one; the drain's
+  // close ends that, and so does the way back.
+  const bool fallback = deploy.config.soak.count() > 0;
+  auto generation = deploy.world.control.activate(deploy.plan.app, deploy.plan.idle, fallback);
   if (!generation) {
     return tl::unexpected(generation.error());
   }
