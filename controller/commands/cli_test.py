@@ -7,58 +7,10 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
-BGCTL = str(Path(os.environ.get("BLUEGREEN_BIN", "build/release/bin")) / "bgctl")
-WORD_OFFSET = 4096 + 128  # of the first application's route word, see shm/control_region.hpp
-ID_OFFSET = 24
-
-
-class Host:
-    """A folder with a control file, a telemetry path and a run directory of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.control = folder / "control"
-        self.telemetry = folder / "telemetry"
-        self.run_dir = folder / "run"
-        self.env = {"PATH": os.environ["PATH"], "BGCTL_RUN_DIR": str(self.run_dir)}
-
-    def bare(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [BGCTL, *words], env={**self.env, **more}, text=True, timeout=60,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
-        )
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.bare(*words, "--control", str(self.control), "--telemetry",
-                         str(self.telemetry), "--app", "app")
-
-    def status(self) -> dict:
-        return json.loads(self.run("status", "--json").stdout)
-
-    def overwrite(self, offset: int, data: bytes) -> None:
-        with open(self.control, "r+b") as file:
-            file.seek(offset)
-            file.write(data)
-
-    def control_id(self) -> str:
-        with open(self.control, "rb") as file:
-            file.seek(ID_OFFSET)
-            return f"{int.from_bytes(file.read(8), 'little'):016x}"
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    yield Host(tmp_path)
-
-
-@pytest.fixture
-def ready(host: Host) -> Host:
-    assert host.run("init").returncode == 0
-    return host
+from cli_host import BGCTL, WORD_OFFSET, Host
 
 
 def test_init_makes_the_region_once_and_never_touches_a_live_route(host: Host) -> None:
@@ -189,6 +141,9 @@ def test_switch_while_the_application_is_held_names_the_holder(ready: Host) -> N
     with open(ready.run_dir / f"{name}.lock", "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         result = ready.run("switch", "blue", "--json")
+        for words in (["weight", "5"], ["hold"], ["release"], ["maintenance", "on"],
+                      ["switch", "blue", "--hold"]):
+            assert ready.run(*words).returncode == 10
         doctor = ready.run("doctor")
     assert result.returncode == 10
     wanted = f"application app is locked by bgctl deploy d-7, process {os.getpid()}, since today"
@@ -241,7 +196,20 @@ def test_drain_without_telemetry_closes_the_color_and_says_that_nothing_is_prove
     [
         ([], "bgctl: no command given"),
         (["promote"], "bgctl: promote is not in this version (0.1.0); until it is: "),
-        (["weight", "50"], "bgctl: weight is not in this version (0.1.0); until it is: `bgctl switch COLOR`"),
+        (["weight"], "bgctl weight: PERCENT is missing\nusage: bgctl weight PERCENT"),
+        (["weight", "50.001"], 'bgctl weight: PERCENT: expected 0 to 100 with at most two decimals, '
+                               'as in "5" or "0.25", found "50.001"'),
+        (["weight", "101"], 'found "101"'),
+        (["weight", "-1"], 'found "-1"'),
+        (["maintenance", "yes"], 'bgctl maintenance: STATE: expected on or off, found "yes"'),
+        (["hold", "--for", "25h"], 'bgctl hold: --for: expected "1ms" to "24h", found "25h"'),
+        (["hold", "--for", "0s"], 'found "0s"; to end a hold: bgctl release'),
+        (["hold", "--for", "ever"], '--for: expected a duration as in "30s"'),
+        (["switch", "green", "--timeout", "5s"], "--timeout: expected together with --hold"),
+        (["switch", "green", "--hold", "--timeout", "24h"],
+         '--timeout: expected less than 24h, found "24h"'),
+        (["switch", "green", "--hold", "--control", "c", "--app", "app"],
+         "--hold: expected --telemetry FILE beside --control"),
         (["config", "chek"], 'bgctl config: VERB: expected check or example, found "chek"'),
         (["frobnicate"], 'bgctl: unknown command "frobnicate"'),
         (["switch"], "bgctl switch: COLOR is missing\nusage: bgctl switch COLOR"),
@@ -263,11 +231,13 @@ def test_bad_command_line_is_2_with_what_was_wrong(
 def test_help_lists_every_command_and_every_exit_code(host: Host) -> None:
     result = host.bare("--help")
     assert (result.returncode, result.stderr) == (0, "")
-    for word in ("init", "status", "switch COLOR", "drain COLOR", "doctor", "version"):
+    for word in ("init", "status", "switch COLOR", "weight PERCENT", "hold", "release",
+                 "maintenance STATE", "drain COLOR", "doctor", "version"):
         assert f"\n  {word} " in result.stdout
     for code in (0, 2, 10, 20, 30, 40, 50, 60, 70, 71, 80, 90, 95):
         assert f"\n  {code} " in result.stdout
-    assert host.bare("switch", "--help").stdout.startswith("usage: bgctl switch COLOR [--force]\n")
+    assert host.bare("switch", "--help").stdout.startswith(
+        "usage: bgctl switch COLOR [--force] [--hold] [--timeout DURATION]\n")
 
 
 def test_configuration_names_files_and_application(host: Host) -> None:
@@ -312,10 +282,12 @@ def test_output_to_a_closed_pipe_does_not_end_a_switch_half_way(ready: Host) -> 
 
 
 def test_libcurl_is_not_loaded_by_the_commands_that_need_no_http(ready: Host) -> None:
-    for words in (["switch", "green"], ["status"], ["drain", "blue", "--timeout", "0s"]):
+    for words in (["switch", "green"], ["status"], ["drain", "blue", "--timeout", "0s"],
+                  ["weight", "0"], ["hold"], ["release"], ["maintenance", "on"],
+                  ["switch", "blue", "--hold", "--timeout", "1ms"]):
         ready.env["LD_DEBUG"] = "files"
         result = ready.run(*words)
-        assert result.returncode in (0, 80)
+        assert result.returncode in (0, 60, 80)
         assert "libcurl" not in result.stderr
 
 

@@ -10,7 +10,20 @@ namespace {
 constexpr ArgumentSpec kColorArgument[] = {{"COLOR", "blue or green"}};
 
 constexpr OptionSpec kSwitchOptions[] = {
-    {"--force", "", "switch to a color even if nothing is known to serve it"}};
+    {"--force", "", "switch to a color even if nothing is known to serve it"},
+    {"--hold", "", "let new requests wait until nothing is in flight, and flip then"},
+    {"--timeout", "DURATION",
+     "with --hold: go back and end with 60 after this time (default 30s)"}};
+
+constexpr ArgumentSpec kWeightArguments[] = {
+    {"PERCENT", "0 to 100, with at most two decimals: \"5\", \"0.25\""}};
+constexpr OptionSpec kWeightOptions[] = {
+    {"--force", "", "even if the other color is closed, or nothing is known to serve it"}};
+
+constexpr OptionSpec kHoldOptions[] = {
+    {"--for", "DURATION", "how long at most, up to 24h (default 30s); again makes it longer"}};
+
+constexpr ArgumentSpec kMaintenanceArguments[] = {{"STATE", "on or off"}};
 
 constexpr OptionSpec kDrainOptions[] = {
     {"--timeout", "DURATION", "give up after this time (default 30s)"}};
@@ -29,10 +42,6 @@ constexpr ArgumentSpec kConfigArgument[] = {{"VERB", "check or example"}};
 constexpr LaterCommand kLater[] = {
     {"promote", "a deploy goes all the way by itself"},
     {"abort", "SIGTERM to the deploy's process (`bgctl doctor` names it) undoes the deploy"},
-    {"weight", "`bgctl switch COLOR` moves all requests at once"},
-    {"hold", "`bgctl switch COLOR` holds nobody"},
-    {"release", "nothing is ever held"},
-    {"maintenance", "let NGINX answer with its own page"},
     {"check", "`bgctl doctor` looks at this host, `bgctl status --json` at what serves"},
     {"plan", "`bgctl doctor` makes the checks that a deploy would make first"},
     {"contract", "docs/ has the contract"},
@@ -46,6 +55,15 @@ constexpr CommandSpec kCommands[] = {
     {"rollback", {}, kDeployOptions, "go back to the previous release", rollback_command},
     {"recover", {}, {}, "finish or undo what an interrupted deploy has left", recover_command},
     {"switch", kColorArgument, kSwitchOptions, "make COLOR serve, at once", switch_command},
+    {"weight", kWeightArguments, kWeightOptions, "send PERCENT of the requests to the other color",
+     weight_command},
+    {"hold", {}, kHoldOptions, "let new requests wait", hold_command},
+    {"release", {}, {}, "let waiting requests go to the active color", release_command},
+    {"maintenance",
+     kMaintenanceArguments,
+     {},
+     "answer all new requests with 503, or no longer",
+     maintenance_command},
     {"drain", kColorArgument, kDrainOptions,
      "close the idle COLOR and wait until its requests have ended", drain_command},
     {"history", {}, {}, "list the deploys of this host", history_command},

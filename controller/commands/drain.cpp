@@ -33,7 +33,7 @@ std::string requests(std::uint64_t count) {
 }
 
 // The last view before the color was proven empty, or time was up.
-Result<DrainView> wait_until_empty(CommandContext& context, const HeldApp& held, Color color,
+Result<DrainView> wait_until_empty(CommandContext& context, const LockedApp& held, Color color,
                                    milliseconds timeout) {
   TelemetryFile telemetry(held.target.telemetry);
   const auto begin = steady_clock::now();
@@ -59,7 +59,7 @@ Result<DrainView> wait_until_empty(CommandContext& context, const HeldApp& held,
   }
 }
 
-Verdict verdict_of(const HeldApp& held, Color color, const shm::AppSnapshot& now,
+Verdict verdict_of(const LockedApp& held, Color color, const shm::AppSnapshot& now,
                    const DrainView& view, milliseconds took) {
   const shm::EndpointTable& active = now.tables[shm::index_of(now.route.active)];
   const std::string name(shm::name_of(color));
@@ -98,7 +98,7 @@ int drain_command(CommandContext& context) {
   if (!color || !timeout) {
     return context.fail(!color ? color.error() : timeout.error());
   }
-  const auto held = hold_app(context, "drain");
+  const auto held = lock_app(context, "drain");
   if (!held) {
     return context.fail(held.error());
   }

@@ -4,6 +4,7 @@
 #include "controller/commands/command.hpp"
 #include "controller/commands/deploy_process.hpp"
 #include "controller/commands/make_runtime.hpp"
+#include "controller/commands/target.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/host/system_clock.hpp"
 #include "controller/host/trace.hpp"
@@ -25,6 +26,10 @@ int recover_command(CommandContext& context) {
                         "application " + place->app->name, LockHolder{0, "recover", {}, {}});
   if (!lock) {
     return context.fail(lock.error());
+  }
+  const std::string& app = place->app->name;
+  if (auto ended = end_left_hold(*lock, *place->control, app, context.events()); !ended) {
+    return context.fail(ended.error());
   }
   SystemClock clock;
   TelemetryFile telemetry(place->target.telemetry);

@@ -14,6 +14,7 @@
 #include "controller/commands/command.hpp"
 #include "controller/commands/deploy_process.hpp"
 #include "controller/commands/make_runtime.hpp"
+#include "controller/commands/target.hpp"
 #include "controller/deploy/driver.hpp"
 #include "controller/deploy/keep_old.hpp"
 #include "controller/deploy/recover.hpp"
@@ -85,8 +86,12 @@ struct Ended {
 };
 
 // Under the lock: recovery, plan, steps. The verdict is written unless it is returned as an error.
-Result<Ended> deploy_under_lock(Process& process, TelemetryFile& telemetry) {
+Result<Ended> deploy_under_lock(Process& process, const HostLock& lock, TelemetryFile& telemetry) {
   DeployPlace& place = process.place;
+  auto ended = end_left_hold(lock, *place.control, place.app->name, *process.events);
+  if (!ended) {
+    return tl::unexpected(ended.error());
+  }
   TraceFolders traces(place.config->trace_dir);
   RecoveryWorld recovery{*place.control, telemetry,       *process.runtime,   process.clock,
                          traces,         *process.events, place.control->id()};
@@ -218,7 +223,7 @@ int run(Process& process) {
       (void)process.trace->write_verdict(refused(process, lock.error()));
       return static_cast<int>(lock.error().code);
     }
-    auto done = deploy_under_lock(process, telemetry);
+    auto done = deploy_under_lock(process, *lock, telemetry);
     if (!done) {
       (void)process.trace->write_verdict(refused(process, done.error()));
       return static_cast<int>(done.error().code);

@@ -19,6 +19,7 @@ AppView look_at_app(ControlFile& control, const std::string& name, TelemetryFile
   app.name = name;
   if (auto snapshot = control.read(name)) {
     app.snapshot = *snapshot;
+    app.hold_left = std::chrono::ceil<std::chrono::milliseconds>(control.hold_left(*snapshot));
   } else {
     app.reason = snapshot.error().what;
   }

@@ -36,8 +36,16 @@ json color_json(const AppView& app, Color color) {
                    {"open", !app.snapshot->route.closed(color)},
                    {"endpoints", std::move(endpoints)}};
   // Null, not 0: what is not known must not look like an idle color.
-  document["in_flight"] = app.figures[c] ? json(app.figures[c]->in_flight) : json();
-  document["requests"] = app.figures[c] ? json(app.figures[c]->requests) : json();
+  const auto figure = [&](std::uint64_t ColorFigures::*which) {
+    return app.figures[c] ? json((*app.figures[c]).*which) : json();
+  };
+  document["in_flight"] = figure(&ColorFigures::in_flight);
+  document["requests"] = figure(&ColorFigures::requests);
+  document["waiting"] = figure(&ColorFigures::waiting);
+  document["weighted"] = figure(&ColorFigures::weighted);
+  document["previews"] = figure(&ColorFigures::previews);
+  document["fallbacks"] = figure(&ColorFigures::fallbacks);
+  document["refused"] = figure(&ColorFigures::refused);
   return document;
 }
 
@@ -51,7 +59,8 @@ json app_json(const AppView& app) {
           {"active", shm::name_of(route.active)},
           {"generation", app.snapshot->generation},
           {"weight", route.weight},
-          {"flags", flag_names(route)},
+          {"flags", flag_names(app)},
+          {"hold_left_ms", app.hold_left.count()},
           {"release", shm::text_of(active.release)},
           {"flipped_at", utc_time_of_ns(app.snapshot->flipped_unix_ns)},
           {"colors",

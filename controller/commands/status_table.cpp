@@ -3,12 +3,13 @@
 #include <array>
 
 #include "controller/commands/status_view.hpp"
+#include "controller/config/percent.hpp"
 #include "controller/output/printable.hpp"
 
 namespace bluegreen {
 namespace {
 
-using Row = std::array<std::string, 6>;
+using Row = std::array<std::string, 7>;
 
 std::string endpoints_text(const shm::EndpointTable& table) {
   if (!shm::is_published(table)) {
@@ -36,12 +37,13 @@ Row row_of(const AppView& app, Color color) {
                                 : "idle",
           release.empty() ? "-" : release,
           app.figures[c] ? std::to_string(app.figures[c]->in_flight) : "?",
+          app.figures[c] ? std::to_string(app.figures[c]->waiting) : "?",
           app.figures[c] ? std::to_string(app.figures[c]->requests) : "?",
           endpoints_text(table)};
 }
 
 std::string rows_text(const std::vector<Row>& rows) {
-  std::array<std::size_t, 6> widths{};
+  std::array<std::size_t, 7> widths{};
   for (const Row& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       widths[i] = std::max(widths[i], row[i].size());
@@ -61,6 +63,26 @@ std::string rows_text(const std::vector<Row>& rows) {
   return text;
 }
 
+// "green: 12 by weight, 3 previews": how its requests came there, where that is not just by being
+// active, and what was refused. Empty when there is nothing of it.
+std::string ways_text(const AppView& app, Color color) {
+  const auto& figures = app.figures[shm::index_of(color)];
+  if (!figures) {
+    return {};
+  }
+  const std::pair<std::uint64_t, const char*> ways[] = {{figures->weighted, " by weight"},
+                                                        {figures->previews, " by preview"},
+                                                        {figures->fallbacks, " by fallback"},
+                                                        {figures->refused, " answered 503"}};
+  std::string text;
+  for (const auto& [count, way] : ways) {
+    if (count != 0) {
+      text += (text.empty() ? "" : ", ") + std::to_string(count) + way;
+    }
+  }
+  return text.empty() ? text : "  " + std::string(shm::name_of(color)) + ": " + text + "\n";
+}
+
 std::string app_text(const AppView& app) {
   if (!app.snapshot) {
     return printable(app.name) + ": damaged: " + printable(app.reason) + "\n";
@@ -72,22 +94,24 @@ std::string app_text(const AppView& app) {
     text += ", since " + since;
   }
   if (route.weight != 0) {
-    text += ", " + std::to_string(route.weight / 100) + "." +
-            std::to_string(route.weight % 100 / 10) + std::to_string(route.weight % 10) +
-            "% on the other color";
+    text += ", " + percent_text(route.weight) + " on " +
+            std::string(shm::name_of(shm::other(route.active)));
   }
-  for (const std::string& flag : flag_names(route)) {
-    text += flag.rfind("closed", 0) == 0 ? "" : ", " + flag;
+  for (const std::string& flag : flag_names(app)) {
+    text += flag == "hold"                 ? ", held for " + readable(app.hold_left) + " more"
+            : flag.rfind("closed", 0) == 0 ? ""
+                                           : ", " + flag;
   }
   return text + "\n" +
-         rows_text({{"color", "state", "release", "in flight", "requests", "endpoints"},
+         rows_text({{"color", "state", "release", "in flight", "waiting", "requests", "endpoints"},
                     row_of(app, Color::kBlue),
-                    row_of(app, Color::kGreen)});
+                    row_of(app, Color::kGreen)}) +
+         ways_text(app, Color::kBlue) + ways_text(app, Color::kGreen);
 }
 
 }  // namespace
 
-std::vector<std::string> flag_names(const shm::Route& route) {
+std::vector<std::string> flag_names(const AppView& app) {
   constexpr std::pair<shm::RouteFlag, const char*> kNames[] = {{shm::kFallback, "fallback"},
                                                                {shm::kHold, "hold"},
                                                                {shm::kMaintenance, "maintenance"},
@@ -95,7 +119,7 @@ std::vector<std::string> flag_names(const shm::Route& route) {
                                                                {shm::kClosedGreen, "closed_green"}};
   std::vector<std::string> names;
   for (const auto& [flag, name] : kNames) {
-    if (route.has(flag)) {
+    if (app.snapshot->route.has(flag) && (flag != shm::kHold || app.hold_left.count() > 0)) {
       names.emplace_back(name);
     }
   }

@@ -2,6 +2,7 @@
 // status document of the contract (schema 1). Reads both regions; changes nothing, locks nothing.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct AppView {
   std::string name;
   std::optional<shm::AppSnapshot> snapshot;  // empty: `reason` says what is wrong with its record
   std::string reason;
+  std::chrono::milliseconds hold_left{0};  // 0: no hold is in force
   std::optional<ColorFigures> figures[2];  // [color]; empty without telemetry
 };
 
@@ -41,7 +43,7 @@ StatusView look_at(const Target& target);
 std::string status_json(const StatusView& view);
 std::string status_table(const StatusView& view);
 
-// "fallback", "closed_blue", ...: the route's flags as the document names them.
-std::vector<std::string> flag_names(const shm::Route& route);
+// "fallback", "closed_blue", ...: the flags that are in force, as the document names them.
+std::vector<std::string> flag_names(const AppView& app);
 
 }  // namespace bluegreen

@@ -1,7 +1,10 @@
 // See target.hpp.
 #include "controller/commands/target.hpp"
 
+#include "controller/deploy/attach_wait.hpp"
+#include "controller/host/system_clock.hpp"
 #include "controller/output/printable.hpp"
+#include "controller/regions/telemetry_file.hpp"
 
 namespace bluegreen {
 namespace {
@@ -26,7 +29,7 @@ Result<std::string> app_of(const Target& target, const ControlFile& control) {
 
 }  // namespace
 
-Result<HeldApp> hold_app(CommandContext& context, const std::string& command) {
+Result<LockedApp> lock_app(CommandContext& context, const std::string& command) {
   auto target = context.target();
   if (!target) {
     return tl::unexpected(target.error());
@@ -49,7 +52,32 @@ Result<HeldApp> hold_app(CommandContext& context, const std::string& command) {
   if (!lock) {
     return tl::unexpected(lock.error());
   }
-  return HeldApp{std::move(*target), std::move(*lock), std::move(*control)};
+  if (auto ended = end_left_hold(*lock, **control, *app, context.events()); !ended) {
+    return tl::unexpected(ended.error());
+  }
+  return LockedApp{std::move(*target), std::move(*lock), std::move(*control)};
+}
+
+Result<void> end_left_hold(const HostLock& lock, ControlPort& control, const std::string& app,
+                           EventSink& events) {
+  if (lock.interrupted() != kSwitchHoldWork) {
+    return {};
+  }
+  const auto now = control.read(app);
+  if (!now) {
+    return tl::unexpected(now.error());
+  }
+  const bool held = control.hold_left(*now).count() > 0;
+  if (const auto released = control.release(app); !released) {
+    return tl::unexpected(released.error());
+  }
+  if (held) {
+    events.emit({std::chrono::system_clock::now(), "release", StepState::kProgress,
+                 "a `switch --hold` that was killed had left requests waiting; they go to " +
+                     std::string(shm::name_of(now->route.active)),
+                 milliseconds{0}});
+  }
+  return {};
 }
 
 Result<Color> parse_color(const std::string& text) {
@@ -61,11 +89,47 @@ Result<Color> parse_color(const std::string& text) {
   return fail(ExitCode::kUsage, "COLOR: expected blue or green, found \"" + printable(text) + "\"");
 }
 
+Result<void> something_serves(const shm::AppSnapshot& now, const std::string& app, Color color) {
+  const shm::EndpointTable& table = now.tables[shm::index_of(color)];
+  const shm::EndpointTable& other = now.tables[shm::index_of(shm::other(color))];
+  if (table.count > 0 || (!shm::is_published(table) && other.count == 0)) {
+    return {};
+  }
+  const std::string name(shm::name_of(color));
+  return fail(ExitCode::kUsage,
+              "application " + app + ": no endpoint of " + name + " is published, nothing would " +
+                  "answer; " + std::string(shm::name_of(now.route.active)) + " goes on serving",
+              "deploy to it first, or insist with --force");
+}
+
 std::string describe_release(const shm::EndpointTable& table) {
   const std::string_view release = shm::text_of(table.release);
   return !shm::is_published(table) ? "nothing published, bluegreen_server lines count"
          : release.empty()         ? "a release without a name"
                                    : "release " + printable(release);
+}
+
+Verdict verdict_about(const std::string& command, const std::string& app,
+                      const shm::AppSnapshot& now) {
+  const shm::EndpointTable& active = now.tables[shm::index_of(now.route.active)];
+  Verdict verdict;
+  verdict.command = command;
+  verdict.app = app;
+  verdict.active = shm::name_of(now.route.active);
+  verdict.release = shm::text_of(active.release);
+  verdict.image = shm::text_of(active.image);
+  return verdict;
+}
+
+void add_attach_doubt(const LockedApp& locked, Verdict& verdict) {
+  TelemetryFile telemetry(locked.target.telemetry);
+  SystemClock clock;
+  const std::string doubt = wait_attached(telemetry, clock, locked.control->id());
+  if (!doubt.empty()) {
+    verdict.headline += ", but " + doubt;
+    verdict.hint = "see that NGINX's bluegreen_control is " + locked.target.control +
+                   " and that its folder, not the file, is mounted; `bgctl doctor` says more";
+  }
 }
 
 }  // namespace bluegreen

@@ -81,6 +81,36 @@ std::string write_holder(const std::string& path, const LockHolder& holder) {
   return path;
 }
 
+// As the file says, whether its writer lives or not.
+std::optional<LockHolder> read_holder(const std::string& run_dir, const std::string& name) {
+  shm::UniqueFd fd(
+      ::open(holder_path(run_dir, name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) {
+    return std::nullopt;
+  }
+  std::array<char, 4096> text{};
+  const ssize_t got = ::read(fd.get(), text.data(), text.size());
+  if (got <= 0) {
+    return std::nullopt;
+  }
+  const auto document = nlohmann::json::parse(text.data(), text.data() + got, nullptr, false);
+  if (!document.is_object()) {
+    return std::nullopt;
+  }
+  const auto word = [&document](const char* key) {
+    const auto found = document.find(key);
+    return found != document.end() && found->is_string() ? found->get<std::string>()
+                                                         : std::string();
+  };
+  LockHolder holder;
+  const auto pid = document.find("pid");
+  holder.pid = pid != document.end() && pid->is_number_integer() ? pid->get<long>() : 0;
+  holder.command = word("command");
+  holder.id = word("id");
+  holder.since = word("since");
+  return holder;
+}
+
 std::string describe_holder(const LockHolder& holder) {
   std::string text = "bgctl " + (holder.command.empty() ? "?" : printable(holder.command));
   if (!holder.id.empty()) {
@@ -167,6 +197,9 @@ Result<HostLock> HostLock::acquire(const std::string& run_dir, const std::string
     pause(kBetweenTries);
   }
   if (recorded) {
+    if (const auto left = read_holder(run_dir, name)) {
+      lock.interrupted_ = left->command;
+    }
     lock.holder_file_ = write_holder(holder_path(run_dir, name), holder);
   }
   return lock;
@@ -179,13 +212,16 @@ void HostLock::now_for(const std::string& command, const std::string& id) {
 }
 
 HostLock::HostLock(HostLock&& from) noexcept
-    : fd_(std::move(from.fd_)), holder_file_(std::exchange(from.holder_file_, {})) {}
+    : fd_(std::move(from.fd_)),
+      holder_file_(std::exchange(from.holder_file_, {})),
+      interrupted_(std::move(from.interrupted_)) {}
 
 HostLock& HostLock::operator=(HostLock&& from) noexcept {
   if (this != &from) {
     release();
     fd_ = std::move(from.fd_);
     holder_file_ = std::exchange(from.holder_file_, {});
+    interrupted_ = std::move(from.interrupted_);
   }
   return *this;
 }
@@ -204,33 +240,10 @@ void HostLock::release() noexcept {
 }
 
 std::optional<LockHolder> lock_holder(const std::string& run_dir, const std::string& name) {
-  shm::UniqueFd fd(
-      ::open(holder_path(run_dir, name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd) {
-    return std::nullopt;
-  }
-  std::array<char, 4096> text{};
-  const ssize_t got = ::read(fd.get(), text.data(), text.size());
-  if (got <= 0) {
-    return std::nullopt;
-  }
-  const auto document = nlohmann::json::parse(text.data(), text.data() + got, nullptr, false);
-  if (!document.is_object()) {
-    return std::nullopt;
-  }
-  const auto word = [&document](const char* key) {
-    const auto found = document.find(key);
-    return found != document.end() && found->is_string() ? found->get<std::string>()
-                                                         : std::string();
-  };
-  LockHolder holder;
-  const auto pid = document.find("pid");
-  holder.pid = pid != document.end() && pid->is_number_integer() ? pid->get<long>() : 0;
-  holder.command = word("command");
-  holder.id = word("id");
-  holder.since = word("since");
+  auto holder = read_holder(run_dir, name);
   // Left by a holder that was killed: what it says is about nobody who lives.
-  if (holder.pid <= 0 || (::kill(static_cast<pid_t>(holder.pid), 0) != 0 && errno == ESRCH)) {
+  if (holder &&
+      (holder->pid <= 0 || (::kill(static_cast<pid_t>(holder->pid), 0) != 0 && errno == ESRCH))) {
     return std::nullopt;
   }
   return holder;

@@ -3,8 +3,9 @@
 //   control-<id>.lock      around one change of a control region (controller/regions)
 //   app-<id>-<app>.lock    for a whole command that changes an application
 // <id> is the control region's id in 16 hex digits, so that several control files never meet.
-// Beside a lock lies NAME.holder, JSON that says who has it; it is information only and may be
-// stale after a kill, the lock itself never is: the kernel frees it with the last descriptor.
+// Beside a lock lies NAME.holder, JSON that says who has it; it may be stale after a kill, the lock
+// itself never is: the kernel frees it with the last descriptor. A holder file that lies there when
+// the lock is taken tells that its writer was killed, and at what (interrupted).
 // Lock files are never removed. Descriptors are close-on-exec: no child keeps a lock.
 //
 // Errors: kLocked names the holder; kUsage when the run directory cannot be had.
@@ -47,6 +48,9 @@ class HostLock {
                                   std::chrono::milliseconds wait = std::chrono::milliseconds{0},
                                   bool recorded = true);
 
+  // The command of the last holder, when it was killed while it held the lock; else empty.
+  const std::string& interrupted() const { return interrupted_; }
+
   // The same holder goes over to something else.
   void now_for(const std::string& command, const std::string& id);
 
@@ -62,6 +66,7 @@ class HostLock {
 
   shm::UniqueFd fd_;
   std::string holder_file_;  // empty: none was written
+  std::string interrupted_;
 };
 
 // Who holds the lock now; empty when nobody does, or nobody said so. Takes no lock.

@@ -97,7 +97,9 @@ TEST_CASE("HostLock: free again when its holder was killed, whatever its file sa
   ::waitpid(child, nullptr, 0);
   CHECK_FALSE(is_locked(folder.path, kName));
   CHECK_FALSE(lock_holder(folder.path, kName));
-  CHECK(take(folder.path));
+  // The next one is told what was interrupted, once.
+  CHECK(take(folder.path)->interrupted() == "deploy");
+  CHECK(take(folder.path)->interrupted().empty());
 }
 
 TEST_CASE("HostLock: a child that was started meanwhile does not keep it") {

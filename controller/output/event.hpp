@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +70,7 @@ struct Verdict {
   std::string hint;
   std::string tail;  // log tail on failure
   std::vector<StepTime> steps;
+  std::map<std::string, std::int64_t> figures;  // more fields of the JSON: "weight", "held_ms", ...
 };
 
 }  // namespace bluegreen

@@ -126,22 +126,26 @@ std::string verdict_to_json(const Verdict& verdict) {
   for (const StepTime& step : verdict.steps) {
     steps.push_back({{"name", step.name}, {"ms", step.took.count()}, {"status", step.status}});
   }
-  return dump({{"schema", 1},
-               {"command", verdict.command},
-               {"result", result_word(verdict.code)},
-               {"exit", static_cast<int>(verdict.code)},
-               {"id", verdict.id},
-               {"app", verdict.app},
-               {"headline", verdict.headline},
-               {"active", verdict.active},
-               {"release", verdict.release},
-               {"previous", verdict.previous},
-               {"image", verdict.image},
-               {"trace", verdict.trace},
-               {"reason", verdict.reason},
-               {"hint", verdict.hint},
-               {"tail", verdict.tail},
-               {"steps", std::move(steps)}});
+  json document = {{"schema", 1},
+                   {"command", verdict.command},
+                   {"result", result_word(verdict.code)},
+                   {"exit", static_cast<int>(verdict.code)},
+                   {"id", verdict.id},
+                   {"app", verdict.app},
+                   {"headline", verdict.headline},
+                   {"active", verdict.active},
+                   {"release", verdict.release},
+                   {"previous", verdict.previous},
+                   {"image", verdict.image},
+                   {"trace", verdict.trace},
+                   {"reason", verdict.reason},
+                   {"hint", verdict.hint},
+                   {"tail", verdict.tail},
+                   {"steps", std::move(steps)}};
+  for (const auto& [name, value] : verdict.figures) {
+    document.emplace(name, value);  // a name of the list above stays what it is
+  }
+  return dump(document);
 }
 
 Result<Verdict> verdict_from_json(const std::string& text, const std::string& name) {

@@ -5,9 +5,9 @@
 // tail is cut first, at its head).
 //
 // The JSON of a verdict is {"schema":1,"command","result","exit","id","app","headline","active",
-// "release","previous","image","trace","reason","hint","tail","steps":[{"name","ms","status"}]};
-// of an event {"at","step","state","text","ms"}, one line each. What deploy's follower reads back
-// from its trace folder is exactly that.
+// "release","previous","image","trace","reason","hint","tail","steps":[{"name","ms","status"}]},
+// and what Verdict::figures adds (not read back); of an event {"at","step","state","text","ms"},
+// one line each. What deploy's follower reads back from its trace folder is exactly that.
 #pragma once
 
 #include <cstddef>
