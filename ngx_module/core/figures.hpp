@@ -19,6 +19,11 @@ namespace bluegreen::core {
 struct Figures {
   std::uint64_t in_flight = 0;
   std::uint64_t requests = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t weighted = 0;
+  std::uint64_t previews = 0;
+  std::uint64_t fallbacks = 0;
+  std::uint64_t refused = 0;
 };
 
 struct AppFigures {
@@ -26,11 +31,16 @@ struct AppFigures {
 };
 
 inline void add(Figures& sum, const shm::Counters& counters, bool live) noexcept {
-  // Relaxed in both pairs with the owner's relaxed stores: each figure counts alone, and nothing
+  // Relaxed in all pairs with the owner's relaxed stores: each figure counts alone, and nothing
   // is decided by them here (drain has its own reader).
   sum.requests += counters.requests.load(std::memory_order_relaxed);
+  sum.weighted += counters.weighted.load(std::memory_order_relaxed);
+  sum.previews += counters.previews.load(std::memory_order_relaxed);
+  sum.fallbacks += counters.fallbacks.load(std::memory_order_relaxed);
+  sum.refused += counters.refused.load(std::memory_order_relaxed);
   if (live) {
     sum.in_flight += counters.in_flight.load(std::memory_order_relaxed);
+    sum.waiting += counters.waiting.load(std::memory_order_relaxed);
   }
 }
 

@@ -17,6 +17,8 @@ std::unique_ptr<shm::TelemetryRegion> region_with_three_slots() {
     slot.attached_control = i == 2 ? 8 : 7;
     slot.counters[5][0].in_flight = i + 1;
     slot.counters[5][0].requests = 10 * (i + 1);
+    slot.counters[5][0].waiting = 100 * (i + 1);
+    slot.counters[5][0].refused = 1000;
     slot.counters[5][1].requests = 1;
   }
   return region;
@@ -31,6 +33,8 @@ TEST_CASE("Figures count requests of dead owners and gauges of live ones") {
   const core::AppFigures sum = core::sum_slots(*region, 5, slots);
   CHECK(sum.color[0].in_flight == 5);
   CHECK(sum.color[0].requests == 60);
+  CHECK(sum.color[0].waiting == 500);
+  CHECK(sum.color[0].refused == 3000);
   CHECK(sum.color[1].in_flight == 0);
   CHECK(sum.color[1].requests == 3);
   CHECK(slots.workers.live == 2);

@@ -63,10 +63,19 @@ void render_endpoints(BoundedWriter& out, const ColorStatus& color) noexcept {
 void render_color(BoundedWriter& out, const ColorStatus& color) noexcept {
   out.text("{\"release\":");
   out.json(color.release);
-  key(out, "in_flight");
-  out.number(color.in_flight);
-  key(out, "requests");
-  out.number(color.requests);
+  const struct {
+    std::string_view name;
+    std::uint64_t value;
+  } figures[] = {
+      {"in_flight", color.figures.in_flight}, {"requests", color.figures.requests},
+      {"waiting", color.figures.waiting},     {"weighted", color.figures.weighted},
+      {"previews", color.figures.previews},   {"fallbacks", color.figures.fallbacks},
+      {"refused", color.figures.refused},
+  };
+  for (const auto& figure : figures) {
+    key(out, figure.name);
+    out.number(figure.value);
+  }
   key(out, "endpoints");
   render_endpoints(out, color);
   out.put('}');
@@ -132,6 +141,12 @@ void render_app(BoundedWriter& out, const AppStatus& app, bool first) noexcept {
   out.number(app.route.weight);
   key(out, "flags");
   render_flags(out, app.route);
+  if (app.hold_left_ms != 0) {
+    key(out, "hold");
+    out.text("{\"left_ms\":");
+    out.number(app.hold_left_ms);
+    out.put('}');
+  }
   key(out, "release");
   out.json(app.colors[shm::index_of(app.route.active)].release);
   key(out, "source");

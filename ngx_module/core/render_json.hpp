@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "ngx_module/core/bounded_writer.hpp"
+#include "ngx_module/core/figures.hpp"
 #include "shm/endpoint.hpp"
 #include "shm/route_word.hpp"
 
@@ -16,8 +17,7 @@ namespace bluegreen::core {
 
 struct ColorStatus {
   std::string_view release;
-  std::uint64_t in_flight = 0;
-  std::uint64_t requests = 0;
+  Figures figures;
   std::uint64_t since_unix_ns = 0;  // publication, or the configuration's start
   const shm::Endpoint* endpoints = nullptr;
   std::uint32_t count = 0;
@@ -28,6 +28,7 @@ struct AppStatus {
   std::string_view source;  // region, mirror, defaults, nothing
   shm::Route route;
   std::uint64_t generation = 0;
+  std::uint64_t hold_left_ms = 0;  // 0: no hold that counts
   ColorStatus colors[2];
 };
 

@@ -23,8 +23,8 @@ core::AppStatus app_with(const shm::Endpoint* endpoints, std::uint32_t count) {
   app.route.active = shm::Color::kGreen;
   app.route.weight = 250;
   app.route.flags = shm::kFallback | shm::kClosedBlue;
-  app.colors[0] = {"v1", 3, 40, 0, nullptr, 0};
-  app.colors[1] = {"v\"2", 0, 1, 1767225600000000000U, endpoints, count};
+  app.colors[0] = {"v1", {3, 40, 0, 0, 0, 0, 7}, 0, nullptr, 0};
+  app.colors[1] = {"v\"2", {0, 1, 0, 0, 0, 0, 0}, 1767225600000000000U, endpoints, count};
   return app;
 }
 
@@ -59,7 +59,9 @@ TEST_CASE("Document has the contract's shape") {
         R"("workers":{"live":0,"attached":0},"apps":{"app":{"active":"green",)"
         R"("generation":1234567890123,"weight":250,"flags":["fallback","closed_blue"],)"
         R"("release":"v\"2","source":"region","colors":{"blue":{"release":"v1","in_flight":3,)"
-        R"("requests":40,"endpoints":[]},"green":{"release":"v\"2","in_flight":0,"requests":1,)"
+        R"("requests":40,"waiting":0,"weighted":0,"previews":0,"fallbacks":0,"refused":7,)"
+        R"("endpoints":[]},"green":{"release":"v\"2","in_flight":0,"requests":1,"waiting":0,)"
+        R"("weighted":0,"previews":0,"fallbacks":0,"refused":0,)"
         R"("endpoints":[{"address":"172.20.0.5:8000","weight":1,"health":"unknown",)"
         R"("since":"2026-01-01T00:00:00Z","last_error":""}]}}}}})"
         "\n");
@@ -73,6 +75,18 @@ TEST_CASE("Document gives its reason when the control file is not whole") {
   core::BoundedWriter out(buffer, sizeof(buffer));
   core::render_head(out, head);
   CHECK(std::string(buffer, out.needed()).find(R"("path":"","reason":"too short"})") !=
+        std::string::npos);
+}
+
+TEST_CASE("An application that is held says how long at most") {
+  char buffer[2048];
+  core::BoundedWriter out(buffer, sizeof(buffer));
+  core::AppStatus app = app_with(nullptr, 0);
+  app.route.flags = shm::kHold | shm::kMaintenance;
+  app.hold_left_ms = 1500;
+  core::render_app(out, app, true);
+  CHECK(std::string(buffer, out.needed())
+            .find(R"("flags":["hold","maintenance"],"hold":{"left_ms":1500},"release")") !=
         std::string::npos);
 }
 

@@ -3,6 +3,7 @@
 
 #include "ngx_module/core/figures.hpp"
 #include "ngx_module/core/render_json.hpp"
+#include "ngx_module/glue/hold.hpp"
 #include "ngx_module/glue/ngx_compat.hpp"
 #include "ngx_module/glue/report.hpp"
 #include "ngx_module/glue/upstream.hpp"
@@ -46,15 +47,15 @@ core::AppStatus model_of(const MainConf& conf, const Upstream& upstream,
   model.source = source_of(upstream.route.basis());
   model.route = upstream.route.snapshot().route;
   model.generation = upstream.route.snapshot().generation;
+  model.hold_left_ms = hold_in_force(upstream) ? upstream.gate.hold_until - ngx_current_msec : 0;
   const core::AppFigures figures = figures_of(conf, *upstream.app, slots);
   for (const shm::Color color : shm::kColors) {
     const std::size_t c = shm::index_of(color);
     const shm::EndpointTable& table = upstream.table(color);
     const bool published = shm::is_published(table);
-    model.colors[c] = {
-        upstream.release(color),   figures.color[c].in_flight,
-        figures.color[c].requests, published ? table.published_unix_ns : conf.since_unix_ns,
-        table.endpoints,           table.count};
+    model.colors[c] = {upstream.release(color), figures.color[c],
+                       published ? table.published_unix_ns : conf.since_unix_ns, table.endpoints,
+                       table.count};
   }
   return model;
 }

@@ -7,11 +7,23 @@ namespace bluegreen::glue {
 
 namespace {
 
-enum Shown : uintptr_t { kColor, kGeneration, kRelease, kReason };
+enum Shown : uintptr_t { kColor, kGeneration, kRelease, kReason, kPreview };
 
 void set_text(ngx_http_variable_value_t& value, std::string_view text) noexcept {
   value.data = reinterpret_cast<u_char*>(const_cast<char*>(text.data()));
   value.len = static_cast<unsigned>(text.size()) & 0xFFFFFFFU;
+}
+
+core::Reason reason_of(const PeerState& state) noexcept {
+  return state.main->refusal != core::Reason::kActive ? state.main->refusal : state.reason;
+}
+
+// A request that we answered ourselves has a reason, and no color.
+bool is_known(const PeerState& state, uintptr_t what) noexcept {
+  if (what == kPreview) {
+    return state.main->previews != 0;
+  }
+  return state.decided || (what == kReason && state.main->refusal != core::Reason::kActive);
 }
 
 ngx_int_t show(ngx_http_request_t* r, ngx_http_variable_value_t& value, uintptr_t what) noexcept {
@@ -19,14 +31,16 @@ ngx_int_t show(ngx_http_request_t* r, ngx_http_variable_value_t& value, uintptr_
   value.valid = 1;
   value.no_cacheable = 0;
   value.not_found = 0;
-  if (state == nullptr || !state->decided) {
+  if (state == nullptr || !is_known(*state, what)) {
     value.not_found = 1;
     return NGX_OK;
   }
   if (what == kColor) {
     set_text(value, shm::name_of(state->color));
   } else if (what == kReason) {
-    set_text(value, core::name_of(state->reason));
+    set_text(value, core::name_of(reason_of(*state)));
+  } else if (what == kPreview) {
+    set_text(value, "1");
   } else if (what == kRelease) {
     set_text(value, view(state->release));
   } else {
@@ -60,6 +74,7 @@ extern "C" ngx_int_t ngx_http_bluegreen_add_variables(ngx_conf_t* cf) {
       {ngx_string("bluegreen_generation"), kGeneration},
       {ngx_string("bluegreen_release"), kRelease},
       {ngx_string("bluegreen_reason"), kReason},
+      {ngx_string("bluegreen_preview"), kPreview},
   };
   for (const auto& variable : variables) {
     ngx_str_t name = variable.name;

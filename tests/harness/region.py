@@ -50,6 +50,13 @@ class Region:
         """"+fallback", "-fallback", "+maintenance", "-maintenance"."""
         self._tool("flags", self.app, *changes)
 
+    def hold(self, seconds: float, fault: str = "") -> None:
+        """New requests wait, at most so long; `fault`: "boot" or "crc", a ticket that does not count."""
+        self._tool("hold", self.app, str(seconds), *([fault] if fault else []))
+
+    def release(self) -> None:
+        self._tool("release", self.app)
+
     def damage(self, what: str) -> bytes:
         """Spoils "header", "word", "table" (all four of app 0), or "all"; returns the whole file as it was."""
         before = self.control.read_bytes()

@@ -6,8 +6,9 @@
 //   route_tool switch FILE APP COLOR | close FILE APP COLOR
 //   route_tool weight FILE APP BASIS_POINTS                    of the color that is not active
 //   route_tool flags FILE APP [+|-]fallback|maintenance ...
-//   route_tool storm FILE APP SECONDS                          flips without pause; prints how
-//   often
+//   route_tool hold FILE APP SECONDS [boot|crc]                with another boot's or a damaged
+//   ticket route_tool release FILE APP route_tool storm FILE APP SECONDS flips without pause;
+//   prints how often
 //
 // Exit 0, or 1 with a line on stderr.
 #include <chrono>
@@ -61,8 +62,14 @@ bool parse(std::string text, Endpoint& out) {
 void store(ControlRegion& region, std::uint32_t index, Route route) {
   AppRecord& app = region.apps[index];
   // Relaxed: the only writer reads what it wrote itself.
-  store_route(app, route, region.header.id, index,
-              app.generation.load(std::memory_order_relaxed) + 1);
+  const std::uint64_t generation = app.generation.load(std::memory_order_relaxed) + 1;
+  // A hold that goes on keeps its ticket.
+  if (route.has(kHold) && unpack_route(app.word.load(std::memory_order_relaxed)).has(kHold)) {
+    HoldTicket ticket;
+    copy_ticket(app.holds[(generation - 1) & 1U], ticket);
+    store_ticket(ticket, app.holds[generation & 1U]);
+  }
+  store_route(app, route, region.header.id, index, generation);
 }
 
 Route route_of(const ControlRegion& region, std::uint32_t index) {
@@ -115,6 +122,31 @@ int set_flags(ControlRegion& region, std::uint32_t index, const std::vector<std:
   return 0;
 }
 
+int hold(ControlRegion& region, std::uint32_t index, double seconds, const std::string& fault) {
+  AppRecord& app = region.apps[index];
+  BootId boot{};
+  if (!boot_id(boot)) {
+    return fail("no boot id");
+  }
+  boot.bytes[0] = static_cast<std::uint8_t>(boot.bytes[0] ^ (fault == "boot" ? 1U : 0U));
+  HoldTicket ticket = make_ticket(boottime_ns() + static_cast<std::uint64_t>(seconds * 1e9), boot);
+  ticket.crc ^= fault == "crc" ? 1U : 0U;
+  // Relaxed: the only writer reads what it wrote itself.
+  const std::uint64_t generation = app.generation.load(std::memory_order_relaxed) + 1;
+  store_ticket(ticket, app.holds[generation & 1U]);
+  Route route = route_of(region, index);
+  route.flags = static_cast<std::uint8_t>(route.flags | kHold);
+  store_route(app, route, region.header.id, index, generation);
+  return 0;
+}
+
+int release(ControlRegion& region, std::uint32_t index) {
+  Route route = route_of(region, index);
+  route.flags = static_cast<std::uint8_t>(route.flags & ~kHold);
+  store(region, index, route);
+  return 0;
+}
+
 int storm(ControlRegion& region, std::uint32_t index, double seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   std::uint64_t flips = 0;
@@ -136,7 +168,7 @@ int storm(ControlRegion& region, std::uint32_t index, double seconds) {
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (args.size() < 3) {
-    return fail("usage: init|publish|switch|close|weight|flags|storm FILE APP ...");
+    return fail("usage: init|publish|switch|close|weight|flags|hold|release|storm FILE APP ...");
   }
   if (args[0] == "init" && create(args[1]) != 0) {
     return fail("cannot create " + args[1]);
@@ -158,8 +190,15 @@ int main(int argc, char** argv) {
   if (args[0] == "init") {
     return 0;
   }
+  if (args[0] == "release") {
+    return release(region, index);
+  }
   if (args.size() < 4) {
     return fail("too few arguments");
+  }
+  if (args[0] == "hold") {
+    return hold(region, index, std::strtod(args[3].c_str(), nullptr),
+                args.size() > 4 ? args[4] : "");
   }
   if (args[0] == "storm") {
     return storm(region, index, std::strtod(args[3].c_str(), nullptr));
