@@ -55,16 +55,20 @@ json app_json(const AppView& app) {
   }
   const shm::Route& route = app.snapshot->route;
   const shm::EndpointTable& active = app.snapshot->tables[shm::index_of(route.active)];
-  return {{"state", "ok"},
-          {"active", shm::name_of(route.active)},
-          {"generation", app.snapshot->generation},
-          {"weight", route.weight},
-          {"flags", flag_names(app)},
-          {"hold_left_ms", app.hold_left.count()},
-          {"release", shm::text_of(active.release)},
-          {"flipped_at", utc_time_of_ns(app.snapshot->flipped_unix_ns)},
-          {"colors",
-           {{"blue", color_json(app, Color::kBlue)}, {"green", color_json(app, Color::kGreen)}}}};
+  json document = {
+      {"state", "ok"},
+      {"active", shm::name_of(route.active)},
+      {"generation", app.snapshot->generation},
+      {"weight", route.weight},
+      {"flags", flag_names(app)},
+      {"release", shm::text_of(active.release)},
+      {"flipped_at", utc_time_of_ns(app.snapshot->flipped_unix_ns)},
+      {"colors",
+       {{"blue", color_json(app, Color::kBlue)}, {"green", color_json(app, Color::kGreen)}}}};
+  if (app.hold_left.count() > 0) {
+    document["hold"] = {{"left_ms", app.hold_left.count()}};
+  }
+  return document;
 }
 
 json region_json(const RegionView& region) {

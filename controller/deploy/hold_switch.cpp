@@ -15,6 +15,11 @@ using TimePoint = std::chrono::steady_clock::time_point;
 constexpr milliseconds kShortestPause{1};
 constexpr milliseconds kLongestPause{5};
 
+// A worker's clock is that of its event loop and may be a turn behind when it takes a ticket over,
+// and then find it run out so much too early.
+constexpr milliseconds kClockSlack{1'000};
+static_assert(kClockSlack < kHoldMargin);
+
 class Sequence {
  public:
   Sequence(HoldSwitchWorld& world, const std::string& app, Color to, const shm::AppSnapshot& before,
@@ -111,7 +116,7 @@ Result<std::uint64_t> Sequence::hold() {
 Result<std::uint64_t> Sequence::flip() {
   const std::string what = "flip to " + std::string(shm::name_of(to_));
   return store(what, [&](RouteState& state) -> Result<void> {
-    if (!state.route.has(shm::kHold)) {
+    if (!state.route.has(shm::kHold) || world_.control.left_of(state.hold) < kClockSlack) {
       return fail(ExitCode::kGate, "the hold's time was over before the flip");
     }
     state.route.active = to_;
@@ -153,7 +158,7 @@ Result<HoldSwitchEnd> Sequence::run() {
   }
   // The clock behind the store: workers that looked before now have seen a hold that counts.
   const auto now = world_.control.read(app_);
-  if (!now || world_.control.hold_left(*now).count() == 0) {
+  if (!now || world_.control.hold_left(*now) < kClockSlack) {
     return go_back("flip", now ? "the hold's time was over at the flip: requests of both colors "
                                  "may have been at work together"
                                : now.error().what);
