@@ -6,6 +6,7 @@ the test, for what takes time or is odd: WebSocket echo, gates, bodies that end 
 
 import asyncio
 import base64
+import collections
 import contextlib
 import hashlib
 import pathlib
@@ -79,6 +80,7 @@ class AsyncBackend:
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.seen: list[str] = []
+        self.heads: collections.deque[str] = collections.deque(maxlen=1000)  # whole request heads
         self.waiting = 0
         self.websockets = 0
         self._loop = asyncio.new_event_loop()
@@ -128,7 +130,9 @@ class AsyncBackend:
             writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        text = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        self.heads.append(text)
+        head = text.split("\r\n")
         method, target, version = head[0].split()
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
         url = urllib.parse.urlsplit(target)
