@@ -170,6 +170,13 @@ ngx_int_t ngx_http_bluegreen_init_upstream(ngx_conf_t* cf, ngx_http_upstream_srv
       return NGX_ERROR;
     }
   }
+  if (bluegreen::glue::wrapped_by_another(*us, ngx_http_bluegreen_init_upstream)) {
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"sticky\" cannot be used with \"bluegreen\" in upstream \"%V\" in %s:%ui, "
+                  "write \"bluegreen_sticky KEY\"",
+                  &us->host, us->file_name, us->line);
+    return NGX_ERROR;
+  }
   us->peer.init = ngx_http_bluegreen_init_peer;
   srv->initialized = true;
   return NGX_OK;

@@ -27,9 +27,24 @@ inline void end_header_chain(ngx_table_elt_t* header) noexcept {
 // wrap at another moment, and only another balancer is found here.
 inline const char* balancer_before_us() noexcept {
 #if (nginx_version >= 1029007)
-  return "must not stand beside another load balancing method";
+  return "must not stand beside another load balancing method or \"sticky\"";
 #else
   return "must stand before \"keepalive\" and without another load balancing method";
+#endif
+}
+
+// 1.29.6 brought `sticky`, which wraps the init_upstream that stands before it and then asks for
+// endpoints by an id that only round robin's peers have: with any other balancer it does nothing
+// but write a warning for each request. From 1.29.7 on `keepalive` does not wrap there any more, so
+// that whatever does is `sticky`, or a stranger that could not know us either.
+inline bool wrapped_by_another(const ngx_http_upstream_srv_conf_t& upstream,
+                               ngx_http_upstream_init_pt ours) noexcept {
+#if (nginx_version >= 1029007)
+  return upstream.peer.init_upstream != ours;
+#else
+  (void)upstream;
+  (void)ours;
+  return false;
 #endif
 }
 

@@ -32,7 +32,10 @@ def knows(directive: str) -> bool:
 
 # --- other directives in the block
 
-BALANCERS = ["least_conn;", "ip_hash;", "hash $uri consistent;", "random;", "random two least_conn;", "least_time header;"]
+BALANCERS = ["least_conn;", "ip_hash;", "hash $uri consistent;", "random;", "random two least_conn;",
+             "least_time header;"]
+STICKY = ["sticky cookie id;", "sticky route $arg_id;",
+          "sticky learn create=$upstream_cookie_id lookup=$cookie_id zone=sessions:1m;"]
 
 
 @pytest.mark.parametrize("directive", BALANCERS)
@@ -46,10 +49,35 @@ def test_another_balancer_in_the_block_is_refused_by_name_and_line(directive) ->
         after = Nginx(folder, http).test()
         line = config.read_text().splitlines().index("        bluegreen app;") + 1
         assert after.returncode == 1
-        assert f'another load balancing method replaces "bluegreen" in upstream "app" in {config}:{line}' in after.stderr
+        assert (f'another load balancing method replaces "bluegreen" in upstream "app" in {config}:{line}\n'
+                in after.stderr)
         before = Nginx(folder, http.replace("bluegreen app;", f"{directive} bluegreen app;")).test()
         assert before.returncode == 1
-        assert re.search(rf'"bluegreen" must .*another load balancing method in {config}:{line}\n', before.stderr)
+        assert re.search(rf'"bluegreen" must .*another load balancing method.* in {config}:{line}\n', before.stderr)
+
+
+@pytest.mark.parametrize("directive", STICKY)
+def test_sticky_of_nginx_is_refused_in_the_block_and_works_in_the_next_one(directive) -> None:
+    if not knows(directive):
+        pytest.skip("this NGINX has no sticky")
+    with work_folder() as folder, NginxBackend("blue", "v1") as blue:
+        region = Region(folder)
+        region.init()
+        config = folder / "nginx" / "nginx.conf"
+        http = region.http(free_port(), blue.address, upstream=directive)
+        after = Nginx(folder, http).test()
+        line = config.read_text().splitlines().index("    upstream app {") + 1
+        assert after.returncode == 1
+        assert (f'"sticky" cannot be used with "bluegreen" in upstream "app" in {config}:{line}, write '
+                '"bluegreen_sticky KEY"\n') in after.stderr
+        before = Nginx(folder, http.replace("bluegreen app;", f"{directive} bluegreen app;")).test()
+        assert before.returncode == 1
+        assert f'or "sticky" in {config}:{line + 1}\n' in before.stderr
+        other = f"upstream other {{ server {blue.address}; {directive} }}"
+        http = region.http(free_port(), blue.address, top=other, more="location /other { proxy_pass http://other/; }")
+        with Nginx(folder, http) as nginx:
+            assert nginx.get("/").status == nginx.get("/other?id=1").status == 200
+            assert "does not support sticky" not in nginx.error_log
 
 
 @pytest.mark.parametrize("place", ["before", "after"])

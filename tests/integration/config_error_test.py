@@ -26,7 +26,7 @@ TEMPLATE = """\
 # Until 1.29.7 `keepalive` wraps what stands before it, and is refused there; then it wraps at the end.
 KEEPALIVE_ORDER_COUNTS = nginx_version() < (1, 29, 7)
 BESIDE_A_BALANCER = ('stand before "keepalive" and without another load balancing method' if KEEPALIVE_ORDER_COUNTS
-                     else "not stand beside another load balancing method")
+                     else 'not stand beside another load balancing method or "sticky"')
 
 # the template's line that is replaced (or "" with a replacement of the whole), by what, the message
 CASES = {
