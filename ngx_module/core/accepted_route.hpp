@@ -73,28 +73,9 @@ class AcceptedRoute {
   // A word that no longer makes sense is damage, and then the last accepted one holds.
   bool admits(shm::Color color, Admission admission) const noexcept {
     const std::uint64_t word = shm::load_again(*word_);
-    if (__builtin_expect(static_cast<long>(word == seen_ && !rejected_), 1) != 0) {
-      return true;
-    }
-    if (region_ == nullptr || !shm::route_is_valid(word, region_->header.id, index_)) {
-      return true;
-    }
-    const shm::Route route = shm::unpack_route(word);
-    if (route.closed(color)) {
-      return false;
-    }
-    switch (admission) {
-      case Admission::kFirst:
-        // Whether its hold counts is asked once the word is accepted. One with a damaged table
-        // never is; telemetry says so, and no hold relies on this worker then.
-        return (rejected_ && word == seen_) ||
-               !(route.has(shm::kHold) || route.has(shm::kMaintenance));
-      case Admission::kPreview:
-        return color != route.active;
-      case Admission::kAgain:
-        break;
-    }
-    return true;
+    const bool unmoved = word == seen_ && !rejected_;
+    return __builtin_expect(static_cast<long>(unmoved), 1) != 0 ||
+           still_admits(word, color, admission);
   }
 
   // Takes over what an earlier worker accepted, if nothing better is known and it is whole.
@@ -124,6 +105,30 @@ class AcceptedRoute {
   bool tables_moved() const noexcept { return tables_moved_; }
 
  private:
+  // Of a word that is not the accepted one.
+  __attribute__((noinline)) bool still_admits(std::uint64_t word, shm::Color color,
+                                              Admission admission) const noexcept {
+    if (region_ == nullptr || !shm::route_is_valid(word, region_->header.id, index_)) {
+      return true;
+    }
+    const shm::Route route = shm::unpack_route(word);
+    if (route.closed(color)) {
+      return false;
+    }
+    switch (admission) {
+      case Admission::kFirst:
+        // Whether its hold counts is asked once the word is accepted. One with a damaged table
+        // never is; telemetry says so, and no hold relies on this worker then.
+        return (rejected_ && word == seen_) ||
+               !(route.has(shm::kHold) || route.has(shm::kMaintenance));
+      case Admission::kPreview:
+        return color != route.active;
+      case Admission::kAgain:
+        break;
+    }
+    return true;
+  }
+
   Look judge(std::uint64_t word) noexcept {
     if (region_ == nullptr) {
       return Look::kUnchanged;  // kNoWord never moves

@@ -5,44 +5,30 @@
 // a a a a a b c. A request's retries pass a bitmap of the endpoints that it has tried.
 //
 // Called by the balancer, in a worker; the credits are the worker's own, one thread. Bounded by
-// kMaxEndpoints steps; kNoEndpoint when every endpoint has been tried.
+// kMaxEndpoints steps; kNoEndpoint when none stands.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
-#include "shm/limits.hpp"
+#include "ngx_module/core/candidate.hpp"
 
 namespace bluegreen::core {
 
-using Tried = std::uint32_t;  // bit i: endpoint i was tried by this request
-static_assert(shm::kMaxEndpoints <= 32);
-
-inline constexpr std::uint32_t kNoEndpoint = shm::kMaxEndpoints;
-
-struct Share {
-  std::int64_t credit = 0;
-  std::int64_t weight = 1;
-};
-
-inline std::uint32_t pick(Share* shares, std::uint32_t count, Tried tried) noexcept {
-  if (count == 1) {
-    return (tried & 1U) == 0 ? 0 : kNoEndpoint;
-  }
+inline std::uint32_t pick_round_robin(const Field& field, Tried tried) noexcept {
   std::uint32_t best = kNoEndpoint;
   std::int64_t total = 0;
-  for (std::uint32_t i = 0; i < count && i < shm::kMaxEndpoints; ++i) {
-    if ((tried & (Tried{1} << i)) != 0) {
+  for (std::uint32_t i = 0; i < field.count && i < shm::kMaxEndpoints; ++i) {
+    if (!stands(field, i, tried)) {
       continue;
     }
-    shares[i].credit += shares[i].weight;
-    total += shares[i].weight;
-    if (best == kNoEndpoint || shares[i].credit > shares[best].credit) {
+    Candidate& candidate = field.list[i];
+    const std::int64_t turn = take_turn(candidate, field.rules, field.now);
+    candidate.credit += turn;
+    total += turn;
+    if (best == kNoEndpoint || candidate.credit > field.list[best].credit) {
       best = i;
     }
   }
   if (best != kNoEndpoint) {
-    shares[best].credit -= total;
+    field.list[best].credit -= total;
   }
   return best;
 }

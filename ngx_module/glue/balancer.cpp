@@ -40,7 +40,7 @@ __attribute__((noinline)) ngx_int_t turn_away(PeerState& state, ngx_peer_connect
 }
 
 // A try that the color cannot give would hide the answer of the last one that it can.
-void limit_tries(const PeerState& state, ngx_peer_connection_t* pc) noexcept {
+void limit_tries(PeerState& state, ngx_peer_connection_t* pc) noexcept {
   const std::uint32_t limit = tries_left(state);
   if (pc->tries > limit) {
     pc->tries = limit;

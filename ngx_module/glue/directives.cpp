@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "ngx_module/glue/balance.hpp"
 #include "ngx_module/glue/balancer.hpp"
 #include "ngx_module/glue/gate.hpp"
 #include "ngx_module/glue/maintenance.hpp"
@@ -224,6 +225,8 @@ ngx_command_t ngx_http_bluegreen_commands[] = {
      NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("bluegreen_server"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE23, ngx_http_bluegreen_server,
      NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    {ngx_string("bluegreen_balance"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE1234,
+     ngx_http_bluegreen_balance, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("bluegreen_sticky"), NGX_HTTP_UPS_CONF | NGX_CONF_1MORE, ngx_http_bluegreen_sticky,
      NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("bluegreen_hold"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE123, ngx_http_bluegreen_hold,

@@ -99,10 +99,7 @@ RequestState* make_main(ngx_http_request_t* main, Upstream& upstream) noexcept {
   return state;
 }
 
-Hold* hold_of(RequestState& state, App& app) noexcept {
-  if (state.first.app == nullptr) {
-    state.first.app = &app;
-  }
+__attribute__((noinline)) Hold* further_hold(RequestState& state, App& app) noexcept {
   Hold* hold = &state.first;
   while (hold->app != &app) {
     if (hold->next == nullptr) {
@@ -116,6 +113,14 @@ Hold* hold_of(RequestState& state, App& app) noexcept {
     hold = hold->next;
   }
   return hold;
+}
+
+// Nearly all requests are for one application.
+inline Hold* hold_of(RequestState& state, App& app) noexcept {
+  if (state.first.app == nullptr) {
+    state.first.app = &app;
+  }
+  return state.first.app == &app ? &state.first : further_hold(state, app);
 }
 
 }  // namespace

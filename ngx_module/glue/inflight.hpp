@@ -51,8 +51,10 @@ struct PeerState {
   bool decided;
   bool looked;  // peer.init has just looked at the word for the first try
   std::uint8_t moves;
-  core::Colors exhausted;  // colors that have nothing left for this request
-  std::uint32_t current;   // endpoint of the try, in the peers with this serial
+  core::Colors exhausted;      // colors that have nothing left for this request
+  core::Candidate* candidate;  // the endpoint of the try, in the peers with this serial
+  std::uint32_t ticket;        // its own, which stays when the table is another one
+  std::uint32_t current;       // its place
   std::uint32_t serial;
   core::Tried tried;
   Waiter* waiter;  // hold.hpp; nullptr: it has not been held

@@ -1,6 +1,8 @@
 // See peers.hpp.
 #include "ngx_module/glue/peers.hpp"
 
+#include "ngx_module/core/least_conn.hpp"
+
 #if (NGX_HTTP_SSL)
 #include <openssl/ssl.h>
 #endif
@@ -9,31 +11,121 @@ namespace bluegreen::glue {
 
 namespace {
 
-void drop_session(Peer& peer) noexcept {
+// What stays with an endpoint that was in the table before.
+struct Known {
+  core::Candidate candidate;
+  void* session = nullptr;
+  std::uint32_t ticket = 0;  // 0: it was not
+};
+
+struct Place {
+  sockaddr_storage address;
+  socklen_t length;
+};
+
+void drop_session([[maybe_unused]] void* session) noexcept {
 #if (NGX_HTTP_SSL)
-  if (peer.session != nullptr) {
-    ngx_ssl_free_session(static_cast<ngx_ssl_session_t*>(peer.session));
+  if (session != nullptr) {
+    ngx_ssl_free_session(static_cast<ngx_ssl_session_t*>(session));
   }
 #endif
-  peer.session = nullptr;
 }
 
-void prepare_peer(const shm::Endpoint& endpoint, std::string_view release, Peer& peer) noexcept {
-  sockaddr_storage address;
-  char name[shm::kEndpointTextSize];
-  const socklen_t length = shm::to_sockaddr(endpoint, address);
-  const std::size_t name_length = shm::format_endpoint(endpoint, name);
-  if (peer.length != length || peer.identity != endpoint.identity ||
-      std::memcmp(peer.bytes, &address, length) != 0) {
-    drop_session(peer);
+// Takes what is known of an endpoint out of the list.
+Known take_known(Peers& peers, const shm::Endpoint& endpoint, const Place& place) noexcept {
+  Known known;
+  for (std::uint32_t i = 0; i < peers.count; ++i) {
+    Peer& peer = peers.list[i];
+    if (peer.length == place.length && peer.identity == endpoint.identity &&
+        std::memcmp(peer.bytes, &place.address, place.length) == 0) {
+      known = {peers.candidates[i], peer.session, peer.ticket};
+      peer.session = nullptr;
+      peer.length = 0;  // its twin in the new table is another one
+      break;
+    }
   }
-  peer.length = length;
+  return known;
+}
+
+void write_peer(const shm::Endpoint& endpoint, const Place& place, std::string_view release,
+                Peer& peer) noexcept {
+  char name[shm::kEndpointTextSize];
+  const std::size_t name_length = shm::format_endpoint(endpoint, name);
+  peer.length = place.length;
   peer.name_length = static_cast<std::uint32_t>(name_length);
   peer.release_length = static_cast<std::uint32_t>(release.size());
   peer.identity = endpoint.identity;
-  std::memcpy(peer.bytes, &address, length);
-  std::memcpy(peer.bytes + length, name, name_length);
-  std::memcpy(peer.bytes + length + name_length, release.data(), release.size());
+  std::memcpy(peer.bytes, &place.address, place.length);
+  std::memcpy(peer.bytes + place.length, name, name_length);
+  std::memcpy(peer.bytes + place.length + name_length, release.data(), release.size());
+}
+
+// Slow start is for an endpoint that joins others: where all are new, all shares are the same.
+void welcome(Upstream& upstream, Known* known, const shm::EndpointTable& table) noexcept {
+  std::uint32_t met = 0;
+  for (std::uint32_t i = 0; i < table.count; ++i) {
+    met += known[i].ticket != 0 ? 1 : 0;
+  }
+  for (std::uint32_t i = 0; i < table.count; ++i) {
+    core::Candidate& candidate = known[i].candidate;
+    if (known[i].ticket == 0) {
+      known[i].ticket = ++upstream.tickets;
+      if (met != 0 && upstream.balance.rules.slow_start_ms != 0) {
+        candidate.health.rises_from = ngx_current_msec;
+      }
+    }
+    if (candidate.weight != core::kUnit * table.endpoints[i].weight) {
+      core::set_weight(candidate, table.endpoints[i].weight);
+    }
+    candidate.credit = 0;  // turns are counted anew among those who are there now
+  }
+}
+
+void prepare_color(Upstream& upstream, shm::Color color) noexcept {
+  const shm::EndpointTable& table = upstream.table(color);
+  Peers& peers = upstream.peers[shm::index_of(color)];
+  if (peers.serial != 0 && peers.crc == table.crc && peers.generation == table.generation) {
+    return;
+  }
+  Place places[shm::kMaxEndpoints];
+  Known known[shm::kMaxEndpoints];
+  for (std::uint32_t i = 0; i < table.count; ++i) {
+    places[i].length = shm::to_sockaddr(table.endpoints[i], places[i].address);
+    known[i] = take_known(peers, table.endpoints[i], places[i]);
+  }
+  welcome(upstream, known, table);
+  for (std::uint32_t i = 0; i < shm::kMaxEndpoints; ++i) {
+    Peer& peer = peers.list[i];
+    drop_session(peer.session);
+    peer.session = nullptr;
+    peer.length = 0;
+    if (i < table.count) {
+      write_peer(table.endpoints[i], places[i], upstream.release(color), peer);
+      peer.session = known[i].session;
+      peer.ticket = known[i].ticket;
+      peers.candidates[i] = known[i].candidate;
+    }
+  }
+  peers.count = table.count;
+  peers.crc = table.crc;
+  peers.generation = table.generation;
+  ++peers.serial;
+}
+
+core::Field field_of(Upstream& upstream, Peers& peers) noexcept {
+  return {peers.candidates, peers.count, upstream.balance.rules, ngx_current_msec};
+}
+
+Peers& peers_of(const PeerState& state) noexcept {
+  return state.upstream->peers[shm::index_of(state.color)];
+}
+
+// What was tried are places in a list: in another list nothing was.
+void follow_list(PeerState& state, const Peers& peers) noexcept {
+  if (state.serial != peers.serial) {
+    state.tried = 0;
+    state.serial = peers.serial;
+  }
 }
 
 // An IPv4 endpoint with a short release fits: copied whole, without asking how much of it counts.
@@ -70,34 +162,72 @@ bool hand_out(PeerState& state, ngx_peer_connection_t* pc, const Peer& peer) noe
   return true;
 }
 
+__attribute__((noinline)) std::uint32_t pick_of_several(PeerState& state, Peers& peers) noexcept {
+  const core::Field field = field_of(*state.upstream, peers);
+  if (state.tried == 0 && core::count_standing(field, 0) == 0) {
+    core::forgive_all(field);
+  }
+  return state.upstream->balance.method == core::Method::kLeastConn
+             ? core::pick_least_conn(field, state.tried)
+             : core::pick_round_robin(field, state.tried);
+}
+
+// One endpoint alone is tried whatever is known of it.
+std::uint32_t pick(PeerState& state, Peers& peers) noexcept {
+  if (__builtin_expect(static_cast<long>(peers.count == 1), 1) != 0) {
+    return (state.tried & 1U) == 0 ? 0 : core::kNoEndpoint;
+  }
+  return pick_of_several(state, peers);
+}
+
+// Whether NGINX's cache gave out a connection that had died meanwhile: that says nothing about the
+// endpoint, and NGINX adds a try. An answer, or a timeout, says something.
+bool died_in_cache(const PeerState& state, const ngx_peer_connection_t& pc) noexcept {
+  const ngx_connection_t* const c = pc.connection;
+  return pc.cached != 0 && state.request->upstream->headers_in.status_n == 0 &&
+         !(c != nullptr && (c->read->timedout != 0 || c->write->timedout != 0));
+}
+
+__attribute__((noinline)) void count_failure(PeerState& state, ngx_peer_connection_t* pc,
+                                             core::Candidate* candidate) noexcept {
+  Upstream& upstream = *state.upstream;
+  shm::count(upstream.app->counters[shm::index_of(state.color)]->failures);
+  if (died_in_cache(state, *pc)) {
+    return;
+  }
+  state.tried |= core::Tried{1} << state.current;
+  if (candidate == nullptr) {
+    return;
+  }
+  const core::HealthRules& rules = upstream.balance.rules;
+  const bool was_fit = core::usable(candidate->health, rules, ngx_current_msec);
+  core::fail(*candidate, rules, ngx_current_msec);
+  if (was_fit && peers_of(state).count > 1 &&
+      !core::usable(candidate->health, rules, ngx_current_msec)) {
+    ngx_log_error(NGX_LOG_WARN, pc->log, 0, "bluegreen: endpoint %V is left out for %uLms",
+                  pc->name, static_cast<uint64_t>(rules.fail_timeout_ms));
+  }
+}
+
 }  // namespace
 
 void prepare_peers(Upstream& upstream) noexcept {
   for (const shm::Color color : shm::kColors) {
-    const shm::EndpointTable& table = upstream.table(color);
-    Peers& peers = upstream.peers[shm::index_of(color)];
-    for (std::uint32_t i = 0; i < table.count; ++i) {
-      prepare_peer(table.endpoints[i], upstream.release(color), peers.list[i]);
-      peers.shares[i].weight = table.endpoints[i].weight;
-      peers.shares[i].credit = 0;
-    }
-    for (std::uint32_t i = table.count; i < shm::kMaxEndpoints; ++i) {
-      drop_session(peers.list[i]);
-      peers.list[i].length = 0;
-    }
-    peers.count = table.count;
-    ++peers.serial;
+    prepare_color(upstream, color);
   }
 }
 
-std::uint32_t count_up(const Peers& peers) noexcept {
-  return peers.count;
+std::uint32_t count_up(Upstream& upstream, shm::Color color) noexcept {
+  return core::count_standing(field_of(upstream, upstream.peers[shm::index_of(color)]), 0);
 }
 
-std::uint32_t count_left(const PeerState& state) noexcept {
-  const Peers& peers = state.upstream->peers[shm::index_of(state.color)];
-  const core::Tried tried = state.serial == peers.serial ? state.tried : 0;
-  return peers.count - static_cast<std::uint32_t>(__builtin_popcount(tried));
+std::uint32_t count_left(PeerState& state) noexcept {
+  Peers& peers = peers_of(state);
+  follow_list(state, peers);
+  const std::uint32_t standing =
+      core::count_standing(field_of(*state.upstream, peers), state.tried);
+  // Before the first try, all out is as good as none out (pick_of_several).
+  return standing == 0 && state.tried == 0 ? peers.count : standing;
 }
 
 // No endpoint: a name for the log all the same, and what the variables show.
@@ -118,37 +248,59 @@ ngx_int_t name_nobody(PeerState& state, ngx_peer_connection_t* pc) noexcept {
 }
 
 ngx_int_t take_peer(PeerState& state, ngx_peer_connection_t* pc) noexcept {
-  Peers& peers = state.upstream->peers[shm::index_of(state.color)];
-  if (state.serial != peers.serial) {
-    state.tried = 0;
-    state.serial = peers.serial;
-  }
-  const std::uint32_t index = core::pick(peers.shares, peers.count, state.tried);
-  if (peers.count == 0 || index == core::kNoEndpoint) {
+  Peers& peers = peers_of(state);
+  follow_list(state, peers);
+  const std::uint32_t index = pick(state, peers);
+  if (__builtin_expect(static_cast<long>(index == core::kNoEndpoint), 0) != 0) {
     return name_nobody(state, pc);
   }
-  state.current = index;
-  if (!hand_out(state, pc, peers.list[index])) {
+  const Peer& peer = peers.list[index];
+  if (!hand_out(state, pc, peer)) {
     return NGX_ERROR;
+  }
+  core::Candidate& candidate = peers.candidates[index];
+  state.candidate = &candidate;
+  state.ticket = peer.ticket;
+  state.current = index;
+  ++candidate.busy;
+  if (candidate.health.fails != 0) {
+    core::note_try(candidate.health, state.upstream->balance.rules, ngx_current_msec);
   }
   shm::count(state.upstream->app->counters[shm::index_of(state.color)]->tries);
   return NGX_OK;
 }
 
 void give_back_peer(PeerState& state, ngx_peer_connection_t* pc, bool failed) noexcept {
-  if (failed) {
-    shm::count(state.upstream->app->counters[shm::index_of(state.color)]->failures);
+  Peers& peers = peers_of(state);
+  core::Candidate* candidate = state.candidate;
+  if (__builtin_expect(static_cast<long>(state.serial != peers.serial), 0) != 0) {
+    const Peer* const peer = current_peer(state);
+    candidate = peer != nullptr ? &peers.candidates[peer - peers.list] : nullptr;
   }
-  // A cached connection that had died says nothing about its endpoint, and NGINX adds a try.
-  if (!(failed && pc->cached != 0)) {
-    state.tried |= core::Tried{1} << state.current;
+  if (candidate != nullptr && candidate->busy != 0) {
+    --candidate->busy;
+  }
+  if (__builtin_expect(static_cast<long>(failed), 0) != 0) {
+    count_failure(state, pc, candidate);
+    return;
+  }
+  state.tried |= core::Tried{1} << state.current;
+  if (candidate != nullptr && candidate->health.fails != 0) {
+    core::note_success(candidate->health, state.upstream->balance.rules, ngx_current_msec);
   }
 }
 
 Peer* current_peer(const PeerState& state) noexcept {
-  Peers& peers = state.upstream->peers[shm::index_of(state.color)];
-  return state.serial == peers.serial && state.current < peers.count ? &peers.list[state.current]
-                                                                     : nullptr;
+  Peers& peers = peers_of(state);
+  if (__builtin_expect(static_cast<long>(state.serial == peers.serial), 1) != 0) {
+    return &peers.list[state.current];
+  }
+  for (std::uint32_t i = 0; i < peers.count; ++i) {
+    if (peers.list[i].ticket == state.ticket) {
+      return &peers.list[i];
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace bluegreen::glue

@@ -28,12 +28,11 @@ Admission admission_of(const PeerState& state) noexcept {
 bool may_fall_back(const PeerState& state, const shm::Route& route) noexcept {
   const shm::Color second = shm::other(state.color);
   return route.has(shm::kFallback) && !route.closed(second) &&
-         (state.exhausted & color_bit(second)) == 0 &&
-         count_up(state.upstream->peers[shm::index_of(second)]) != 0;
+         (state.exhausted & color_bit(second)) == 0 && count_up(*state.upstream, second) != 0;
 }
 
 // A retry stays with its color while that is open and has something left, or nobody else may serve.
-bool stays(const PeerState& state, const shm::Route& route) noexcept {
+bool stays(PeerState& state, const shm::Route& route) noexcept {
   return state.hold != nullptr && !is_preview(state) && !route.closed(state.color) &&
          (count_left(state) != 0 || !may_fall_back(state, route));
 }
@@ -42,16 +41,18 @@ core::Colors unusable_colors(const PeerState& state, const shm::Route& route,
                              bool preview) noexcept {
   core::Colors out = state.exhausted;
   for (const shm::Color color : shm::kColors) {
-    const Peers& peers = state.upstream->peers[shm::index_of(color)];
-    if (preview ? peers.count == 0 : route.has(shm::kFallback) && count_up(peers) == 0) {
+    const bool empty = state.upstream->peers[shm::index_of(color)].count == 0;
+    if (preview ? empty : route.has(shm::kFallback) && count_up(*state.upstream, color) == 0) {
       out = static_cast<core::Colors>(out | color_bit(color));
     }
   }
   return out;
 }
 
-// Everything that needs more than the active color.
-__attribute__((noinline)) Choice choose_slowly(PeerState& state, const shm::Route& route) noexcept {
+Choice choose_color(PeerState& state, const shm::Route& route) noexcept {
+  if (stays(state, route)) {
+    return {state.color, state.reason};
+  }
   const bool preview = is_preview(state);
   core::Asker asker;
   asker.preview = preview;
@@ -72,22 +73,9 @@ __attribute__((noinline)) Choice choose_slowly(PeerState& state, const shm::Rout
   return choice;
 }
 
-Choice choose_color(PeerState& state, const shm::Route& route) noexcept {
-  if (state.hold != nullptr && stays(state, route)) {
-    return {state.color, state.reason};
-  }
-  const bool simple = route.weight == 0 && !route.has(shm::kFallback) &&
-                      state.main->previews == 0 && state.exhausted == 0;
-  return __builtin_expect(static_cast<long>(simple), 1) != 0 ? core::choose(route, {})
-                                                             : choose_slowly(state, route);
-}
-
 // Once for each request and color that it is in flight on.
 void count_admitted(shm::Counters& counters, Reason reason) noexcept {
   shm::count(counters.requests);
-  if (__builtin_expect(static_cast<long>(reason == Reason::kActive), 1) != 0) {
-    return;
-  }
   if (reason == Reason::kWeight) {
     shm::count(counters.weighted);
   } else if (reason == Reason::kPreview) {
@@ -108,9 +96,8 @@ bool still_unknown(Upstream& upstream) noexcept {
   return upstream.route.index() == shm::kMaxApps && !resolve_app(*upstream.conf, upstream);
 }
 
-}  // namespace
-
-Settled settle(PeerState& state) noexcept {
+// Every way there is; see settle for the one that nearly all requests take.
+__attribute__((noinline)) Settled settle_by_all_rules(PeerState& state) noexcept {
   Upstream& upstream = *state.upstream;
   core::AcceptedRoute& accepted = upstream.route;
   const Admission admission = admission_of(state);
@@ -164,22 +151,62 @@ Settled settle(PeerState& state) noexcept {
   return Settled::kMoving;
 }
 
-std::uint32_t most_tries(const PeerState& state) noexcept {
+// peer.init has looked at the word, which sends everybody to the active color.
+bool goes_straight(const PeerState& state) noexcept {
   const Upstream& upstream = *state.upstream;
+  return state.looked && upstream.outlook.straight && state.hold == nullptr &&
+         state.main->previews == 0 && upstream.route.index() != shm::kMaxApps &&
+         upstream.route.basis() != core::Basis::kNothing;
+}
+
+}  // namespace
+
+// The common case is the loop of settle_by_all_rules, its first turn, with all that is not asked
+// for left out.
+Settled settle(PeerState& state) noexcept {
+  if (__builtin_expect(static_cast<long>(!goes_straight(state)), 0) != 0) {
+    return settle_by_all_rules(state);
+  }
+  Upstream& upstream = *state.upstream;
+  const shm::Color color = upstream.route.snapshot().route.active;
+  state.looked = false;
+  state.reason = shown(state, Reason::kActive);
+  if (!hold_color(state, color)) {
+    return Settled::kNoMemory;
+  }
+  shm::Counters& counters = *upstream.app->counters[shm::index_of(color)];
+  if (__builtin_expect(static_cast<long>(upstream.route.admits(color, Admission::kFirst)), 1) !=
+      0) {
+    if (is_only_user(state)) {
+      shm::count(counters.requests);
+    }
+    return Settled::kYes;
+  }
+  release_color(state);
+  shm::count(counters.withdrawn);
+  ++state.moves;
+  return settle_by_all_rules(state);
+}
+
+void note_outlook(Upstream& upstream) noexcept {
+  constexpr unsigned kAside = 0U + shm::kFallback + shm::kHold + shm::kMaintenance;
   const shm::Route& route = upstream.route.snapshot().route;
   const std::uint32_t active = upstream.peers[shm::index_of(route.active)].count;
   const std::uint32_t idle = upstream.peers[shm::index_of(shm::other(route.active))].count;
-  const bool simple = route.weight == 0 && !route.has(shm::kFallback) && !is_preview(state);
-  const std::uint32_t most = simple ? active : active + idle;
-  return most != 0 ? most : 1;
+  const bool alone = route.weight == 0 && !route.has(shm::kFallback);
+  upstream.outlook.straight = route.weight == 0 && (route.flags & kAside) == 0 && active != 0;
+  upstream.outlook.tries = alone ? active : active + idle;
+  if (upstream.outlook.tries == 0) {
+    upstream.outlook.tries = 1;
+  }
 }
 
-std::uint32_t tries_left(const PeerState& state) noexcept {
-  const std::uint32_t own = count_left(state);
-  const bool both =
-      !is_preview(state) && may_fall_back(state, state.upstream->route.snapshot().route);
-  const Peers& second = state.upstream->peers[shm::index_of(shm::other(state.color))];
-  const std::uint32_t left = own + (both ? count_up(second) : 0);
+std::uint32_t tries_left(PeerState& state) noexcept {
+  Upstream& upstream = *state.upstream;
+  std::uint32_t left = count_left(state);
+  if (!is_preview(state) && may_fall_back(state, upstream.route.snapshot().route)) {
+    left += count_up(upstream, shm::other(state.color));
+  }
   return left != 0 ? left : 1;
 }
 

@@ -18,11 +18,19 @@ enum class Settled : std::uint8_t {
 
 Settled settle(PeerState& state) noexcept;
 
+// After other tables or another word were accepted.
+void note_outlook(Upstream& upstream) noexcept;
+
 // The most tries that a request can need, before it has a color.
-std::uint32_t most_tries(const PeerState& state) noexcept;
+inline std::uint32_t most_tries(const PeerState& state) noexcept {
+  const Upstream& upstream = *state.upstream;
+  return __builtin_expect(static_cast<long>(state.main->previews == 0), 1) != 0
+             ? upstream.outlook.tries
+             : upstream.peers[0].count + upstream.peers[1].count + 1;
+}
 
 // How many tries a settled request can still make, the one that comes now included: NGINX must
 // know, or it throws an answer away for a try that nobody can serve.
-std::uint32_t tries_left(const PeerState& state) noexcept;
+std::uint32_t tries_left(PeerState& state) noexcept;
 
 }  // namespace bluegreen::glue

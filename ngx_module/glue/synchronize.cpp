@@ -4,6 +4,7 @@
 #include "ngx_module/glue/hold.hpp"
 #include "ngx_module/glue/peers.hpp"
 #include "ngx_module/glue/report.hpp"
+#include "ngx_module/glue/settle.hpp"
 #include "ngx_module/glue/upstream.hpp"
 
 namespace bluegreen::glue {
@@ -19,6 +20,7 @@ void take_mirror(MainConf& conf, Upstream& upstream) noexcept {
   const shm::MirrorCopy* const copy = conf.telemetry.mirrored(upstream.app->index);
   if (copy != nullptr && upstream.route.accept_mirror(*copy)) {
     prepare_peers(upstream);
+    note_outlook(upstream);
     note_route(conf, upstream, speaker(conf));
     report_mirror(upstream, speaker(conf));
   }
@@ -60,6 +62,7 @@ void attach_upstream(MainConf& conf, Upstream& upstream, bool changed, bool star
   }
   if (starting && !upstream.route.accepted()) {
     prepare_peers(upstream);
+    note_outlook(upstream);
   }
 }
 
@@ -71,6 +74,7 @@ void refresh_slowly(MainConf& conf, Upstream& upstream, core::Look look) noexcep
     if (upstream.route.tables_moved()) {
       prepare_peers(upstream);
     }
+    note_outlook(upstream);
     note_route(conf, upstream, speaker(conf));
     if (upstream.said_rejected) {
       report_whole_again(conf, upstream, speaker(conf));

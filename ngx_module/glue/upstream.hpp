@@ -7,8 +7,9 @@
 #pragma once
 
 #include "ngx_module/core/accepted_route.hpp"
+#include "ngx_module/core/balance_settings.hpp"
 #include "ngx_module/core/block_pool.hpp"
-#include "ngx_module/core/round_robin.hpp"
+#include "ngx_module/core/candidate.hpp"
 #include "ngx_module/core/split.hpp"
 #include "ngx_module/glue/control_attachment.hpp"
 #include "ngx_module/glue/gate_state.hpp"
@@ -29,6 +30,7 @@ struct Peer {
   socklen_t length;
   std::uint32_t name_length;
   std::uint32_t release_length;
+  std::uint32_t ticket;  // its own for as long as the endpoint stays, whatever place it has
   std::uint64_t identity;
   void* session;  // ssl_session_st, for https upstreams
   char bytes[sizeof(sockaddr_storage) + shm::kEndpointTextSize + shm::kReleaseSize];
@@ -37,8 +39,16 @@ struct Peer {
 struct Peers {
   std::uint32_t count = 0;
   std::uint32_t serial = 0;  // another one whenever the list was made anew
-  core::Share shares[shm::kMaxEndpoints];
+  std::uint32_t crc = 0;         // of the table that it was made from
+  std::uint64_t generation = 0;  // and when that was published
+  core::Candidate candidates[shm::kMaxEndpoints];
   Peer list[shm::kMaxEndpoints] = {};
+};
+
+// What follows from the word and the tables in force, worked out when they are accepted (settle.hpp).
+struct Outlook {
+  bool straight = false;    // first tries go to the active color, which has endpoints; nobody waits
+  std::uint32_t tries = 1;  // the most that a request can need which is no preview
 };
 
 struct Upstream {
@@ -49,7 +59,10 @@ struct Upstream {
   ngx_http_complex_value_t* keys = nullptr;  // bluegreen_sticky
   ngx_uint_t key_count = 0;
   GateState gate;
+  core::BalanceSettings balance;  // bluegreen_balance
   Peers peers[2];
+  std::uint32_t tickets = 0;
+  Outlook outlook;
   shm::EndpointTable defaults[2] = {};  // bluegreen_server lines; their `generation` stays 0
   std::uint64_t mirrored_word = 0;      // what telemetry's mirror is known to hold
   bool said_rejected = false;

@@ -108,7 +108,8 @@ def test_refused_connection_is_retried_on_another_endpoint_of_the_same_color() -
         dead = f"127.0.0.1:{free_port()}"
         region.publish("blue", "v1", [dead, alive.address])
         region.publish("green", "v2", [green.address])
-        with Nginx(folder, region.http(free_port())) as nginx:
+        upstream = "bluegreen_balance round_robin max_fails=0; keepalive 16;"
+        with Nginx(folder, region.http(free_port(), upstream=upstream)) as nginx:
             for _ in range(10):
                 assert nginx.get("/").headers["X-Release"] == "alive"
             region.publish("blue", "v1", [dead, f"127.0.0.1:{free_port()}"])
