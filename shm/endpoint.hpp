@@ -176,9 +176,10 @@ inline std::size_t format_endpoint(const Endpoint& endpoint,
 }
 
 // Fills a socket address for connect(2). NGINX's keepalive cache compares these bytes, so the
-// endpoint's identity goes where the kernel does not look (sin_zero; the flow label of IPv6, which
-// counts only with IPV6_FLOWINFO_SEND; behind the NUL of a unix path where there is room): a
-// successor at the same address never gets its predecessor's connections.
+// endpoint's identity goes where the kernel does not look: sin_zero; the flow label of IPv6, which
+// counts only with IPV6_FLOWINFO_SEND, and its scope, which counts for link-local addresses only;
+// behind the NUL of a unix path, as much of it as there is room for (all of it up to 99 bytes). So
+// a successor at the same address does not get its predecessor's connections.
 // Returns the length, 0 for an endpoint that is not valid.
 inline socklen_t to_sockaddr(const Endpoint& endpoint, sockaddr_storage& out) noexcept {
   std::memset(&out, 0, sizeof(out));
@@ -199,8 +200,12 @@ inline socklen_t to_sockaddr(const Endpoint& endpoint, sockaddr_storage& out) no
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
     address.sin6_port = htons(endpoint.port);
-    address.sin6_flowinfo = htonl(static_cast<std::uint32_t>(mix64(endpoint.identity)) & 0xFFFFFU);
+    const std::uint64_t mixed = mix64(endpoint.identity);
+    address.sin6_flowinfo = htonl(static_cast<std::uint32_t>(mixed) & 0xFFFFFU);
     std::memcpy(&address.sin6_addr, endpoint.address, sizeof(address.sin6_addr));
+    if (!IN6_IS_ADDR_LINKLOCAL(&address.sin6_addr)) {
+      address.sin6_scope_id = static_cast<std::uint32_t>(mixed >> 32);
+    }
     std::memcpy(&out, &address, sizeof(address));
     return sizeof(address);
   }
@@ -209,10 +214,11 @@ inline socklen_t to_sockaddr(const Endpoint& endpoint, sockaddr_storage& out) no
   const std::string_view path = text_of(endpoint.address);
   std::memcpy(address.sun_path, path.data(), path.size());
   std::size_t used = path.size() + 1;
-  if (used + sizeof(endpoint.identity) <= sizeof(address.sun_path)) {
-    std::memcpy(address.sun_path + used, &endpoint.identity, sizeof(endpoint.identity));
-    used += sizeof(endpoint.identity);
-  }
+  const std::size_t room = sizeof(address.sun_path) - used;
+  const std::uint64_t mixed = mix64(endpoint.identity);
+  const std::size_t fits = room < sizeof(mixed) ? room : sizeof(mixed);
+  std::memcpy(address.sun_path + used, &mixed, fits);
+  used += fits;
   std::memcpy(&out, &address, sizeof(address));
   return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + used);
 }

@@ -81,7 +81,10 @@ TEST_CASE("Endpoint is valid only with a weight, and a port or a path") {
 }
 
 TEST_CASE("to_sockaddr differs by identity at the same address, and only then") {
-  for (const char* text : {"127.0.0.1:80", "[::1]:80", "unix:/run/app.sock"}) {
+  const std::string longest = "unix:/" + std::string(105, 'a');  // one byte is left
+  for (const std::string& text :
+       {std::string("127.0.0.1:80"), std::string("[::1]:80"), std::string("[fe80::1]:80"),
+        std::string("unix:/run/app.sock"), longest}) {
     Endpoint first{};
     REQUIRE(parse_endpoint(text, first));
     first.identity = 1;

@@ -31,13 +31,27 @@ void drop_session([[maybe_unused]] void* session) noexcept {
 #endif
 }
 
+// The address with which this worker connects. NGINX's cache of connections compares its bytes, so
+// they differ for a successor at the same address, and also for an endpoint that left the table and
+// came back: what happened to its connections meanwhile nobody knows.
+Place place_of(shm::Endpoint endpoint, std::uint32_t ticket) noexcept {
+  endpoint.identity = shm::mix64(endpoint.identity + ticket);
+  Place place;
+  place.length = shm::to_sockaddr(endpoint, place.address);
+  return place;
+}
+
+bool is_at(const Peer& peer, const Place& place) noexcept {
+  return peer.length == place.length && std::memcmp(peer.bytes, &place.address, place.length) == 0;
+}
+
 // Takes what is known of an endpoint out of the list.
-Known take_known(Peers& peers, const shm::Endpoint& endpoint, const Place& place) noexcept {
+Known take_known(Peers& peers, const shm::Endpoint& endpoint) noexcept {
   Known known;
   for (std::uint32_t i = 0; i < peers.count; ++i) {
     Peer& peer = peers.list[i];
-    if (peer.length == place.length && peer.identity == endpoint.identity &&
-        std::memcmp(peer.bytes, &place.address, place.length) == 0) {
+    if (peer.length != 0 && peer.identity == endpoint.identity &&
+        is_at(peer, place_of(endpoint, peer.ticket))) {
       known = {peers.candidates[i], peer.session, peer.ticket};
       peer.session = nullptr;
       peer.length = 0;  // its twin in the new table is another one
@@ -87,11 +101,9 @@ void prepare_color(Upstream& upstream, shm::Color color) noexcept {
   if (peers.serial != 0 && peers.crc == table.crc && peers.generation == table.generation) {
     return;
   }
-  Place places[shm::kMaxEndpoints];
   Known known[shm::kMaxEndpoints];
   for (std::uint32_t i = 0; i < table.count; ++i) {
-    places[i].length = shm::to_sockaddr(table.endpoints[i], places[i].address);
-    known[i] = take_known(peers, table.endpoints[i], places[i]);
+    known[i] = take_known(peers, table.endpoints[i]);
   }
   welcome(upstream, known, table);
   for (std::uint32_t i = 0; i < shm::kMaxEndpoints; ++i) {
@@ -100,7 +112,8 @@ void prepare_color(Upstream& upstream, shm::Color color) noexcept {
     peer.session = nullptr;
     peer.length = 0;
     if (i < table.count) {
-      write_peer(table.endpoints[i], places[i], upstream.release(color), peer);
+      write_peer(table.endpoints[i], place_of(table.endpoints[i], known[i].ticket),
+                 upstream.release(color), peer);
       peer.session = known[i].session;
       peer.ticket = known[i].ticket;
       peers.candidates[i] = known[i].candidate;

@@ -75,10 +75,11 @@ class AsyncBackend:
     /cut         waits like /gate, then closes without an answer
     """
 
-    def __init__(self, color: str, release: str = "v1", port: int | None = None) -> None:
+    def __init__(self, color: str, release: str = "v1", port: int | None = None, listen: str | None = None) -> None:
+        """`listen`: an address as bgctl writes it, "[::1]:PORT" or "unix:PATH"."""
         self.color, self.release = color, release
         self.port = port or free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = listen or f"127.0.0.1:{self.port}"
         self.seen: list[str] = []
         self.heads: collections.deque[str] = collections.deque(maxlen=1000)  # whole request heads
         self.waiting = 0
@@ -91,8 +92,7 @@ class AsyncBackend:
 
     def __enter__(self) -> "AsyncBackend":
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024), self._loop).result(10)
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,6 +108,23 @@ class AsyncBackend:
     def _swing(self) -> None:
         self._gate.set()
         self._gate = asyncio.Event()
+
+    def stop_listening(self) -> None:
+        """Gives its address away to a successor and keeps the connections it has: a container that is gone."""
+        async def close() -> None:
+            assert self._server is not None
+            self._server.close()
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(10)
+        if self.address.startswith("unix:"):
+            pathlib.Path(self.address[5:]).unlink(missing_ok=True)
+
+    async def _listen(self) -> asyncio.Server:
+        if self.address.startswith("unix:"):
+            server = await asyncio.start_unix_server(self._serve, self.address[5:], backlog=1024)
+            pathlib.Path(self.address[5:]).chmod(0o777)  # a worker is another user
+            return server
+        host, _, port = self.address.rpartition(":")
+        return await asyncio.start_server(self._serve, host.strip("[]"), int(port), backlog=1024)
 
     async def _end(self) -> None:
         if self._server is not None:
