@@ -1,15 +1,15 @@
-"""Instructions a request, counted by callgrind: plain upstream against bluegreen.
+"""Instructions a request, counted by callgrind: each front against the plain one.
 
-Three runs of one single-process NGINX: a base (a few requests of both kinds, so that everything that is
-done once is done), the base and N more to the plain upstream, the base and N more to the bluegreen one.
-One client, one keep-alive connection, one request after the other: the counts of two such runs differ by
-a few instructions a request, whatever else the machine does.
+Runs of one single-process NGINX: a base (a few requests to every front, so that everything that is done once
+is done), and for each front the base and N more requests to it. One client, one keep-alive connection, one
+request after the other: the counts of two such runs differ by a few instructions a request, whatever else
+the machine does.
 
 A request that just fills its memory pool pays some 640 instructions for the next block when anything more is
 allocated for it. So that no figure is a lucky fit of one layout, two kinds of requests are measured, and the
 worse one counts: a bare one that is not logged, and one with a browser's headers and an access log that shows
-where it went (by NGINX's own variables: the module's have a text to be escaped on one side alone). --pool sets
-another size of the pool for both.
+where it went (by NGINX's own variables: the module's have a text to be escaped on one side alone; their price
+is a row of its own). --pool sets another size of the pool for all.
 """
 
 import argparse
@@ -22,11 +22,12 @@ import subprocess
 from harness import Connection, Nginx
 from harness.nginx import Worker
 
-from .pair import Pair, pair
+from .fronts import OUR_VARIABLES, BluegreenFronts, Fronts, LuaFronts, backend, lua_is_installed
 from .report import Row
 
-LIMIT = 300
+LIMIT_BARE, LIMIT_FULL = 300, 600
 WARM_UP = 50
+FLIPS = 200
 
 CALLGRIND = """#!/bin/sh
 exec valgrind --tool=callgrind --callgrind-out-file={out} /usr/sbin/nginx "$@"
@@ -36,13 +37,14 @@ exec valgrind --tool=callgrind --callgrind-out-file={out} /usr/sbin/nginx "$@"
 class OneProcess(Nginx):
     """NGINX without a master, under callgrind: the process is its own only worker."""
 
-    def __init__(self, pair_: Pair, name: str) -> None:
-        self.out = pair_.folder / f"{name}.callgrind"
-        wrapper = pair_.folder / f"{name}.sh"
+    def __init__(self, fronts: Fronts, name: str) -> None:
+        self.out = fronts.folder / f"{name}.callgrind"
+        wrapper = fronts.folder / f"{name}.sh"
         wrapper.write_text(CALLGRIND.format(out=self.out))
         wrapper.chmod(0o755)
-        super().__init__(pair_.folder, pair_.http, name=name, main="master_process off;", level="error",
-                         binary=str(wrapper))
+        ours = {} if isinstance(fronts, BluegreenFronts) else {"module": None}
+        super().__init__(fronts.folder, fronts.http, name=name, main=f"{fronts.main}\nmaster_process off;",
+                         level="error", binary=str(wrapper), **ours)
 
     def workers(self) -> list[Worker]:
         if self.process is None or self.process.poll() is not None:
@@ -58,97 +60,140 @@ class OneProcess(Nginx):
         return int(found.group(1))
 
     def by_function(self) -> collections.Counter[str]:
-        out = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", self.out], capture_output=True, text=True,
-                             check=True).stdout
+        out = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", self.out], capture_output=True,
+                             text=True, check=True).stdout
         counts: collections.Counter[str] = collections.Counter()
         for found in re.finditer(r"^ *([\d,]+) \([ \d.]+%\) +(\S.*)$", out, re.MULTILINE):
             counts[re.sub(r"\S*/", "", found.group(2))] += int(found.group(1).replace(",", ""))
         return counts
 
 
+BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+           "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+           "Accept-Language": "en-US,en;q=0.5", "Accept-Encoding": "gzip, deflate, br", "Cache-Control": "no-cache",
+           "Cookie": "session=6b7f0f4c2b7e4d0e; theme=dark; uid=81537f6c9e", "Referer": "http://app.example/somewhere",
+           "X-Forwarded-For": "192.0.2.7", "X-Request-Id": "0f8fad5bd9cb469fa165"}
+WHERE = '$remote_addr "$request" $status $upstream_addr $upstream_status'
+FORMATS = f"""log_format where '{WHERE}';
+    log_format ours '{WHERE} {OUR_VARIABLES}';"""
+
+
 @dataclasses.dataclass
 class Kind:
     name: str
-    log: str  # in the http block
+    log: str  # in each server
     headers: dict[str, str]
 
 
-KINDS = (
-    Kind("bare", "access_log off;", {}),
-    Kind("browser, logged",
-         "log_format where '$remote_addr \"$request\" $status $upstream_addr $upstream_status';\n"
-         "    access_log /dev/null where;",
-         {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-          "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-          "Accept-Language": "en-US,en;q=0.5", "Accept-Encoding": "gzip, deflate, br", "Cache-Control": "no-cache",
-          "Cookie": "session=6b7f0f4c2b7e4d0e; theme=dark", "Referer": "http://app.example/somewhere",
-          "X-Forwarded-For": "192.0.2.7", "X-Request-Id": "0f8fad5bd9cb469fa165"}),
-)
+KINDS = (Kind("bare", "access_log off;", {}), Kind("browser, logged", "access_log /dev/null where;", BROWSER))
+LOGGED = Kind("browser, logged with our variables", KINDS[1].log, BROWSER)
 
 
-def ask(port: int, count: int, headers: dict[str, str]) -> None:
+def ask(port: int, count: int, headers: dict[str, str], between: object = None) -> None:
     with Connection(port, timeout=60) as connection:
         for _ in range(count):
+            if callable(between):
+                between()
             connection.ask(headers=headers)
             answer = connection.answer()
             if answer.status != 200 or answer.headers.get("X-Color") != "blue":
                 raise RuntimeError(f"unexpected answer: {answer}")
 
 
-def run(pair_: Pair, name: str, port: int, requests: int, kind: Kind) -> OneProcess:
-    nginx = OneProcess(pair_, name)
+def run(fronts: Fronts, name: str, front: str | None, requests: int, kind: Kind, between: object = None) -> OneProcess:
+    """A base (front None), or a base and so many requests to a front."""
+    nginx = OneProcess(fronts, name)
     with nginx:
-        ask(pair_.plain, WARM_UP, kind.headers)
-        ask(pair_.bluegreen, WARM_UP, kind.headers)
-        if requests:
-            ask(port, requests, kind.headers)
+        for port in fronts.ports.values():
+            ask(port, WARM_UP, kind.headers)
+        if front:
+            ask(fronts.ports[front], requests, kind.headers, between)
     return nginx
 
 
-def differences(plain: OneProcess, bluegreen: OneProcess, count: int) -> list[str]:
-    """The functions that cost most more, or less, behind the bluegreen upstream."""
-    costs = bluegreen.by_function()
+def differences(plain: OneProcess, other: OneProcess, count: int) -> list[str]:
+    """The functions that cost most more, or less, than behind the plain upstream."""
+    costs = other.by_function()
     costs.subtract(plain.by_function())
     costs.pop("PROGRAM TOTALS", None)
-    largest = sorted(costs.items(), key=lambda item: -abs(item[1]))[:25]
+    largest = sorted(costs.items(), key=lambda item: -abs(item[1]))[:30]
     return [f"{cost / count:+8.1f}  {function}" for function, cost in largest if abs(cost) >= count]
 
 
 @dataclasses.dataclass
 class Figure:
+    front: str
     kind: str
     plain: float
-    bluegreen: float
+    cost: float
     profile: list[str]
 
     @property
     def difference(self) -> float:
-        return self.bluegreen - self.plain
+        return self.cost - self.plain
+
+    def notes(self) -> list[str]:
+        return [f"{self.front}, {self.kind}: plain {self.plain:.0f}, {self.front} {self.cost:.0f}, "
+                f"{self.difference:+.0f}", *self.profile]
 
 
-def measure_kind(options: argparse.Namespace, kind: Kind) -> Figure:
+def measure_fronts(options: argparse.Namespace, fronts: Fronts, kind: Kind) -> list[Figure]:
+    """Every front but the plain one against it."""
     count = options.requests
-    with pair(log=kind.log) as p:
-        if options.pool:
-            p.http += f"    request_pool_size {options.pool};\n"
-        base = run(p, "base", p.plain, 0, kind)
-        with_plain = run(p, "plain", p.plain, count, kind)
-        with_bluegreen = run(p, "bluegreen", p.bluegreen, count, kind)
-        plain = (with_plain.instructions() - base.instructions()) / count
-        bluegreen = (with_bluegreen.instructions() - base.instructions()) / count
-        profile = differences(with_plain, with_bluegreen, count) if options.profile else []
-    return Figure(kind.name, plain, bluegreen, profile)
+    if options.pool:
+        fronts.http += f"    request_pool_size {options.pool};\n"
+    base = run(fronts, "base", None, 0, kind).instructions()
+    plain = run(fronts, "plain", "plain", count, kind)
+    figures = []
+    for front in list(fronts.ports)[1:]:
+        other = run(fronts, front, front, count, kind)
+        figures.append(Figure(front, kind.name, (plain.instructions() - base) / count,
+                              (other.instructions() - base) / count,
+                              differences(plain, other, count) if options.profile else []))
+    return figures
 
 
-def measure_instructions(options: argparse.Namespace) -> Row:
-    figures = [measure_kind(options, kind) for kind in KINDS]
+def measure_flip(fronts: BluegreenFronts) -> float:
+    """What the first request after a flip costs a worker more than another one."""
+    colors = iter(["green", "blue"] * FLIPS)
+    kind = KINDS[0]
+
+    def flip() -> None:
+        fronts.full.switch(next(colors))
+
+    still = run(fronts, "still", "full", FLIPS, kind).instructions()
+    return (run(fronts, "flips", "full", FLIPS, kind, flip).instructions() - still) / FLIPS
+
+
+def row(name: str, what: str, figures: list[Figure], limit: int | None) -> Row:
     worst = max(figure.difference for figure in figures)
-    notes = []
-    for figure in figures:
-        notes += [f"{figure.kind}: plain {figure.plain:.0f}, bluegreen {figure.bluegreen:.0f}, "
-                  f"{figure.difference:+.0f}, over {options.requests} requests each", *figure.profile]
-    return Row("instructions", "instructions a request against a plain `upstream` + `keepalive` (callgrind)",
-               f"{worst:+.0f}", f"<= +{LIMIT}", worst <= LIMIT, notes,
-               {"requests": options.requests, "difference": worst,
-                "kinds": [{"kind": figure.kind, "plain": figure.plain, "bluegreen": figure.bluegreen,
+    return Row(name, f"instructions a request against a plain `upstream` + `keepalive` (callgrind): {what}",
+               f"{worst:+.0f}", f"<= +{limit}" if limit else "none", limit is None or worst <= limit,
+               [note for figure in figures for note in figure.notes()],
+               {"difference": worst,
+                "kinds": [{"kind": figure.kind, "plain": figure.plain, "cost": figure.cost,
                            "difference": figure.difference} for figure in figures]})
+
+
+def measure_instructions(options: argparse.Namespace) -> list[Row]:
+    figures: list[Figure] = []
+    for kind in KINDS:
+        with backend() as (folder, port):
+            figures += measure_fronts(options, BluegreenFronts(folder, port, formats=FORMATS, log=kind.log), kind)
+    with backend() as (folder, port):
+        fronts = BluegreenFronts(folder, port, formats=FORMATS, log=LOGGED.log, our_log="access_log /dev/null ours;")
+        logged = [figure for figure in measure_fronts(options, fronts, LOGGED) if figure.front == "full"]
+    with backend() as (folder, port):
+        flip = measure_flip(BluegreenFronts(folder, port))
+    rows = [row("instructions", "bluegreen", [f for f in figures if f.front == "bare"], LIMIT_BARE),
+            row("instructions-full", "everything on", [f for f in figures if f.front == "full"], LIMIT_FULL),
+            row("instructions-logged", "everything on, our four variables in the access log", logged, None),
+            Row("instructions-flip", "instructions that a flip costs each worker, in its next request (everything on)",
+                f"{flip:+.0f}", "none", True, [], {"flip": flip, "flips": FLIPS})]
+    if lua_is_installed():
+        with backend() as (folder, port):
+            lua = measure_fronts(options, LuaFronts(folder, port), KINDS[0])
+        rows += [row(f"instructions-{figure.front}",
+                     "NGINX + Lua shared dictionary" + (", in-flight counters" if figure.front == "counted" else ""),
+                     [figure], None) for figure in lua]
+    return rows
