@@ -25,9 +25,16 @@ enum Option : std::uint8_t {
   kAcceptFirst = 32,
 };
 
-// Half of the patches go into the header and the first record, where everything is.
+// Half of the patches go into the header and the first record, where everything is, a quarter to
+// the heads of its tables.
 std::size_t place(std::uint32_t position, std::size_t& limit) {
   constexpr std::size_t kNear = shm::kHeaderArea + sizeof(shm::AppRecord);
+  if (position % 4 == 1) {  // the head of a table: checksum, count, generation
+    const std::size_t at = shm::kHeaderArea + offsetof(shm::AppRecord, tables) +
+                           position / 64 % 4 * sizeof(shm::EndpointTable);
+    limit = at + 64;
+    return at + position / 4 % 16;
+  }
   limit = position % 2 == 0 ? kNear : sizeof(shm::ControlRegion);
   return (position / 2) % limit;
 }
@@ -111,10 +118,22 @@ void look_at_route(const core::AcceptedRoute& accepted) {
   shm::ticket_left_ns(snapshot.hold, shm::BootId{}, 1);
 }
 
+// The sample, with green's table full: what stands behind the last endpoint is not one.
+shm::sample::Zeroed<shm::ControlRegion> make_region() {
+  auto region = shm::sample::make_control();
+  shm::EndpointTable& table = region->apps[0].tables[1][1];
+  table.count = shm::kMaxEndpoints;
+  for (shm::Endpoint& endpoint : table.endpoints) {
+    endpoint = table.endpoints[0];
+  }
+  table.crc = shm::table_crc(table);
+  return region;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const auto region = shm::sample::make_control();
+  static const auto region = make_region();
   Input input(data, size);
   const auto options = input.take<std::uint8_t>();
   const auto file_size = sizeof(shm::ControlRegion) - input.take<std::uint8_t>() / 250;
