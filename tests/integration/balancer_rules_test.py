@@ -202,7 +202,8 @@ def test_post_that_reached_an_upstream_is_not_sent_to_another_one() -> None:
         region = Region(folder)
         region.init()
         region.publish("blue", "v1", [one.address, other.address])
-        with Nginx(folder, region.http(free_port(), location="proxy_next_upstream error timeout http_500;")) as nginx:
+        with Nginx(folder, region.http(free_port(), location="proxy_next_upstream error timeout http_500;",
+                                       upstream="bluegreen_balance round_robin max_fails=0; keepalive 16;")) as nginx:
             for path in ("/close", "/status/500"):
                 before = len(one.seen) + len(other.seen)
                 request(nginx.port, path, "POST", b"x")
