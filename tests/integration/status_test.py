@@ -21,6 +21,7 @@ def test_document_has_the_contracts_shape() -> None:
         region.close("blue")
         with Nginx(folder, region.http(free_port())) as nginx:
             nginx.get("/")
+            none = {"waiting": 0, "weighted": 0, "previews": 0, "fallbacks": 0, "refused": 0}
             assert nginx.status() == {
                 "schema": 1,
                 "control": {"state": "ok", "path": str(region.control)},
@@ -30,10 +31,10 @@ def test_document_has_the_contracts_shape() -> None:
                     "active": "green", "generation": 5, "weight": 0, "flags": ["closed_blue"], "release": "v2",
                     "source": "region",
                     "colors": {
-                        "blue": {"release": "v1", "in_flight": 0, "requests": 0, "endpoints": [
+                        "blue": {"release": "v1", "in_flight": 0, "requests": 0, **none, "endpoints": [
                             {"address": blue.address, "weight": 1, "health": "unknown",
                              "since": "2026-01-01T00:00:00Z", "last_error": ""}]},
-                        "green": {"release": "v2", "in_flight": 0, "requests": 1, "endpoints": [
+                        "green": {"release": "v2", "in_flight": 0, "requests": 1, **none, "endpoints": [
                             {"address": green.address, "weight": 7, "health": "unknown",
                              "since": "2026-01-01T00:00:00Z", "last_error": ""},
                             {"address": "unix:/run/none.sock", "weight": 1, "health": "unknown",
