@@ -66,6 +66,7 @@ def test_switch_finds_the_only_application_by_itself(ready: Host) -> None:
         (b"x" * 2_000_000, "not a bluegreen control region: expected magic "),
         (b"BGTELE\r\n" + bytes(2_000_000), "not a bluegreen control region: expected magic "),
     ],
+    ids=["missing", "empty", "foreign", "telemetry"],
 )
 def test_region_that_is_missing_or_foreign_is_refused_by_name(
     host: Host, command: list[str], content: bytes | None, message: str

@@ -117,13 +117,6 @@ Result<Ended> deploy_under_lock(Process& process, const HostLock& lock, Telemetr
   return Ended{code == ExitCode::kDone || code == ExitCode::kDrainForced, deploy.leftover};
 }
 
-// The region says that the leftover is no longer what this deploy has left: somebody has deployed,
-// rolled back or switched since.
-bool is_superseded(Process& process, const Leftover& left) {
-  const auto now = process.place.control->read(left.app);
-  return now && (now->generation != left.generation || now->route.active == left.color);
-}
-
 // True when keep_old is over; false when this process has nothing to do any more. Whoever changes
 // the application puts a holder file into the run directory and takes it away: that is what wakes
 // us, so that of many deploys in a row only the last one's process waits.
@@ -133,7 +126,8 @@ bool wait_keep_old(Process& process, const Leftover& left) {
   ::inotify_add_watch(changes.get(), process.place.target.run_dir.c_str(), IN_MOVED_TO | IN_DELETE);
   const auto end = process.clock.now() + left.keep;
   for (;;) {
-    if (is_superseded(process, left)) {
+    const auto now = process.place.control->read(left.app);
+    if (now && is_superseded(*now, left)) {
       process.events->emit({process.clock.wall(),
                             "stop",
                             StepState::kSkipped,

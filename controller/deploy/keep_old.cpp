@@ -22,13 +22,18 @@ bool same_instances(const std::vector<Instance>& running,
 
 }  // namespace
 
+bool is_superseded(const shm::AppSnapshot& now, const Leftover& left) {
+  return now.route.active == left.color || !now.route.closed(left.color) ||
+         now.tables[shm::index_of(left.color)].generation != left.table_generation;
+}
+
 Result<LeftoverEnd> stop_leftover(ControlPort& control, TelemetryPort& telemetry, Runtime& runtime,
                                   std::uint64_t control_id, const Leftover& left) {
   auto now = control.read(left.app);
   if (!now) {
     return tl::unexpected(now.error());
   }
-  if (now->generation != left.generation || now->route.active == left.color) {
+  if (is_superseded(*now, left)) {
     return LeftoverEnd::kChanged;
   }
   auto running = runtime.observe(left.color);
@@ -38,7 +43,8 @@ Result<LeftoverEnd> stop_leftover(ControlPort& control, TelemetryPort& telemetry
   if (!same_instances(*running, left.identities)) {
     return LeftoverEnd::kChanged;
   }
-  if (left.only_drained) {
+  // What was changed meanwhile may have opened and closed it again: requests may be on it anew.
+  if (left.only_drained || now->generation != left.generation) {
     auto view = telemetry.drain_view(left.app, left.color, control_id);
     if (!view || !view->exact || view->in_flight != 0) {
       return LeftoverEnd::kNotDrained;

@@ -61,6 +61,29 @@ TEST_CASE("old color is left alone when it was deployed, switched to or restarte
   CHECK(world.broken.empty());
 }
 
+TEST_CASE("old color is stopped all the same when the application was held meanwhile") {
+  FakeWorld world;
+  const Leftover left = left_by_a_deploy(world);
+  REQUIRE(world.hold("app", 30s));
+  REQUIRE(world.release("app"));
+  REQUIRE(world.set_maintenance("app", true));
+  SECTION("and is proven empty") {
+    CHECK(*stop_leftover(world, world, world, 7, left) == LeftoverEnd::kStopped);
+    CHECK_FALSE(world.running[0]);
+  }
+  SECTION("but not with requests on it") {
+    world.in_flight[0] = 1;
+    CHECK(*stop_leftover(world, world, world, 7, left) == LeftoverEnd::kNotDrained);
+    CHECK(world.running[0]);
+  }
+  SECTION("but not when it was opened for a canary") {
+    REQUIRE(world.set_weight("app", 100));
+    REQUIRE(world.set_weight("app", 0));
+    CHECK(*stop_leftover(world, world, world, 7, left) == LeftoverEnd::kChanged);
+  }
+  CHECK(world.broken.empty());
+}
+
 TEST_CASE("old color with requests that may not be cut is asked again later") {
   FakeWorld world;
   world.serve(Color::kBlue, "v1");

@@ -37,7 +37,8 @@ struct World {
 struct Leftover {
   std::string app;
   Color color = Color::kBlue;
-  std::uint64_t generation = 0;  // any other one: somebody has changed the application since
+  std::uint64_t generation = 0;        // any other one: it has to be proven empty again
+  std::uint64_t table_generation = 0;  // of its table: any other one, and it is not this leftover
   std::vector<std::uint64_t> identities;
   std::chrono::milliseconds keep{0};
   bool only_drained = false;  // never cut a request: wait until the color is empty

@@ -200,6 +200,27 @@ def test_bgctl_killed_at_each_store_of_a_switch_with_hold_leaves_one_color_servi
         assert ends[-1] == "green" and "blue+hold" in ends and "green+hold" in ends
 
 
+def test_switches_with_hold_that_are_killed_under_load_fail_no_request(figures) -> None:
+    with work_folder() as folder, NginxBackend("blue", "v1") as blue, NginxBackend("green", "v2") as green, \
+            Stage(folder, blue, green) as stage:
+        load, kills = stage.load(8), 0
+        until(lambda: len(blue.requests()) > 100, "the load has begun")
+        for number in range(1, 6):
+            stage.bgctl("switch", "blue")
+            killed = kill_at_store(stage, number, "switch", "green", "--hold", "--timeout", "100ms")
+            kills += killed != 0
+            if number == 4:  # nobody comes: it ends by itself
+                until(lambda: "hold" not in stage.route()[1], "the hold is over", every=0.1)
+            serving = {"blue": blue, "green": green}[stage.route()[0]]
+            if number != 4:
+                stage.bgctl("release")
+            seen = len(serving.requests())
+            until(lambda: len(serving.requests()) > seen + 50, "requests go on")
+        judged = stage.judged(load, [])
+        figures(kills=kills, requests=judged["requests"], failed=judged["failed"], slowest_ms=judged["slowest_ms"])
+        assert (judged["failed"], judged["reconnects"], kills) == (0, 0, 5), judged
+
+
 def test_hold_of_a_killed_switch_ends_by_its_deadline_and_old_serves_on() -> None:
     with work_folder() as folder, AsyncBackend("blue") as blue, AsyncBackend("green", "v2") as green, \
             Stage(folder, blue, green) as stage, Connection(stage.nginx.port) as slow, \

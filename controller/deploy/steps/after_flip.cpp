@@ -78,6 +78,7 @@ Result<void> StopStep::run(Deploy& deploy) const {
     left.app = deploy.plan.app;
     left.color = old;
     left.generation = now->generation;
+    left.table_generation = now->tables[shm::index_of(old)].generation;
     left.keep = deploy.config.keep_old;
     left.only_drained = must_wait;
     for (const Instance& instance : *running) {
