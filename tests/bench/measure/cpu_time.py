@@ -6,8 +6,7 @@ requests that wrk counted. A ratio is of two runs of one round. The figure is th
 with its 95 % interval: requests a second would swing by a third on a busy machine, this by a few percent
 (--against-itself shows by how much today).
 
-The peers run in the same benchmark, in every second round: Lua in an NGINX of its own against a plain
-upstream there, HAProxy against the plain upstream of ours.
+Each front is an NGINX of its own (fronts.py); the peers run in the same benchmark, in every second round.
 """
 
 import argparse
@@ -20,13 +19,14 @@ from collections.abc import Callable
 
 from harness import Nginx
 
-from .fronts import BluegreenFronts, Fronts, LuaFronts, backend, lua_is_installed
+from .fronts import Front, Maker, backend, lua_is_installed
 from .haproxy import HAProxy, haproxy_is_installed
 from .report import Row
 from .statistics_of import Middle, middle
 
 REACH = 1.01  # the interval must reach down to this
 CONNECTIONS = 64
+OURS = ("plain", "bare", "full", "itself")
 LIST = {"bare": "bluegreen", "full": "everything on", "itself": "plain against itself",
         "lua": "NGINX + Lua shared dictionary", "counted": "NGINX + Lua shared dictionary, in-flight counters",
         "haproxy": "HAProxy"}
@@ -82,36 +82,28 @@ class Runs:
                 self.ratios.setdefault(name, []).append(time / took[names[0]])
 
 
-@contextlib.contextmanager
-def fronts_in_nginx(runs: Runs, fronts: Fronts, prefix: str, skip: tuple[str, ...] = ()):
-    ours = {} if isinstance(fronts, BluegreenFronts) else {"module": None}
-    with Nginx(fronts.folder, fronts.http, name=prefix, main=fronts.main, workers=2, events="accept_mutex off;",
-               level="error", **ours) as nginx:
-        for name, port in fronts.ports.items():
-            if name not in skip:
-                runs.add(f"{prefix} {name}" if name == "plain" else name, workers_of(nginx), port)
-        yield
+def fronts_of(make: Maker, itself: bool, peers: bool) -> list[Front]:
+    if itself:
+        again = make.plain()
+        again.name = "itself"
+        return [make.plain(), again]
+    ours = [make.plain(), make.bare(), make.full()]
+    return [*ours, make.lua(), make.counted()] if peers and lua_is_installed() else ours
 
 
 def measure_ratios(pairs: int, seconds: float, *, itself: bool = False, peers: bool = True) -> Runs:
     runs = Runs(seconds)
     with backend() as (folder, port), contextlib.ExitStack() as stack:
-        ours = BluegreenFronts(folder, port)
-        if itself:
-            ours.ports = {"plain": ours.ports["plain"], "itself": ours.ports["plain"]}
-        stack.enter_context(fronts_in_nginx(runs, ours, "ours"))
-        names = [name for name in runs.targets if name != "ours plain"]
-        lua = peers and not itself and lua_is_installed()
-        if lua:
-            stack.enter_context(fronts_in_nginx(runs, LuaFronts(folder, port), "theirs"))
+        for front in fronts_of(Maker(folder, port), itself, peers):
+            nginx = stack.enter_context(front.nginx(workers=2, events="accept_mutex off;"))
+            runs.add(front.name, workers_of(nginx), front.port)
         if peers and not itself and haproxy_is_installed():
             haproxy = stack.enter_context(HAProxy(folder, [port, port], threads=2))
             runs.add("haproxy", haproxy.pids, haproxy.port)
+        ours = [name for name in runs.targets if name in OURS]
         for number in range(pairs):
-            other = ["haproxy"] if "haproxy" in runs.targets and number % 2 == 0 else []
-            runs.one_round(number, ["ours plain", *names, *other])
-            if lua and number % 2 == 0:
-                runs.one_round(number // 2, ["theirs plain", "lua", "counted"])
+            # The peers in every second round, in the middle of which plain is not far either.
+            runs.one_round(number, list(runs.targets) if number % 2 == 0 else ours)
     return runs
 
 
@@ -130,7 +122,7 @@ def measure_cpu(options: argparse.Namespace) -> list[Row]:
                           peers=not options.no_peers)
     rows = [row_of(name, middle(ratios), runs) for name, ratios in runs.ratios.items()]
     load = os.getloadavg()[0]
-    rows[0].notes.append(f"plain: median {middle(runs.times['ours plain']).median:.2f} us a request; load of the "
+    rows[0].notes.append(f"plain: median {middle(runs.times['plain']).median:.2f} us a request; load of the "
                          f"machine at the end {load:.1f} on {os.cpu_count()} cores")
     options.cpu_ratios = {name: middle(ratios) for name, ratios in runs.ratios.items()}
     return rows

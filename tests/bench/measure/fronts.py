@@ -1,20 +1,21 @@
-"""The proxies whose cost is compared, as server blocks of one NGINX with the same backend behind each.
+"""The proxies whose cost is compared, each an NGINX of its own, with the same backend behind all.
 
 This is the one place that says what is compared with what:
 
-    plain   `upstream` + `keepalive`, as NGINX has it
-    bare    the same, with `bluegreen` and an address as its balancer
-    full    everything that the module has, switched on: EVERYTHING, and a route word with a weight and
-            the fallback flag
-    lua     plain, the upstream's name out of a shared dictionary by set_by_lua (an NGINX of its own, with a
-    counted  plain of its own); the same with two in-flight counters
+    plain    `upstream` + `keepalive`, as NGINX has it; our module is not loaded
+    bare     the same, with `bluegreen` and an address as its balancer
+    full     everything that the module has, switched on: EVERYTHING, and a route word with a weight and
+             the fallback flag
+    lua      plain, with the upstream's name out of a shared dictionary by set_by_lua
+    counted  the same with in-flight counters
 
-The blocks differ in nothing but the name of their upstream, which is of one length (it is the Host header
-that is sent), so what differs in cost is the balancer. Nothing is logged unless the caller says how, and no
-connection ends by a count of requests.
+An NGINX each, because a module may cost something in every server block of an NGINX that has it. The server
+blocks differ in nothing but the name of their upstream, which is of one length (it is the Host header that
+is sent). Nothing is logged unless the caller says how, and no connection ends by a count of requests.
 """
 
 import contextlib
+import dataclasses
 import pathlib
 from collections.abc import Iterator
 
@@ -95,59 +96,81 @@ def upstream(name: str, inside: str) -> str:
     return UPSTREAM.format(name=name, inside=inside)
 
 
-class Fronts:
-    """A backend that runs, and the front's http block: `ports` by the names above."""
+@dataclasses.dataclass
+class Front:
+    """An NGINX to be started: `http` is the inside of its http block, `main` stands before that."""
 
-    main = ""  # what stands before the http block
+    name: str
+    folder: pathlib.Path
+    http: str
+    port: int
+    main: str = ""
+    ours: bool = False  # has our module
+    region: Region | None = None
 
-    def __init__(self, folder: pathlib.Path, formats: str, log: str) -> None:
-        self.folder, self.log = folder, log
-        self.http = f"    {formats}\n    keepalive_requests 1000000000;\n"
-        self.ports: dict[str, int] = {}
-
-    def add(self, name: str, upstream_name: str, *, log: str = "", **more: str) -> None:
-        self.ports[name] = free_port()
-        self.http += server(self.ports[name], upstream_name, log=log or self.log, **more)
+    def nginx(self, **more: object) -> Nginx:
+        module = {} if self.ours else {"module": None}
+        main = f"{self.main}\n{more.pop('main', '')}"
+        return Nginx(self.folder, self.http, **{"name": self.name, "main": main, "level": "error", **module, **more})
 
 
-class BluegreenFronts(Fronts):
-    """plain, bare, full; `formats` stands in the http block, `log` in each server, `our_log` in full's instead."""
+@dataclasses.dataclass
+class Maker:
+    """Makes fronts: `formats` stands in their http blocks, `log` in their servers."""
 
-    def __init__(self, folder: pathlib.Path, backend: int, *, formats: str = "", log: str = "access_log off;",
-                 our_log: str = "") -> None:
-        super().__init__(folder, formats, log)
-        address = f"127.0.0.1:{backend}"
-        self.bare, self.full = Region(folder, "app"), Region(folder, "all")
-        for region in (self.bare, self.full):
-            region.init()
-            region.publish("blue", "v1", [address])
-        self.full.publish("green", "v2", [address])
-        self.full.weight(WEIGHT)
-        self.full.flags("+fallback")
-        secret = folder / "secret"
+    folder: pathlib.Path
+    backend: int
+    formats: str = ""
+    log: str = "access_log off;"
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.backend}"
+
+    def _front(self, name: str, upstream_name: str, inside: str, **more: str) -> Front:
+        port = free_port()
+        http = (f"    {self.formats}\n    keepalive_requests 1000000000;\n{inside}"
+                + server(port, upstream_name, log=self.log, **more))
+        return Front(name, self.folder, http, port)
+
+    def plain(self) -> Front:
+        return self._front("plain", "raw", upstream("raw", f"server {self.address};"))
+
+    def _ours(self, name: str, app: str, inside: str) -> Front:
+        folder = self.folder / f"region-{name}"
+        folder.mkdir()
+        folder.chmod(0o755)
+        region = Region(folder, app)
+        region.init()
+        region.publish("blue", "v1", [self.address])
+        front = self._front(name, app, region.top() + upstream(app, f"bluegreen {app};{inside}"))
+        front.ours, front.region = True, region
+        return front
+
+    def bare(self) -> Front:
+        return self._ours("bare", "app", f"\n        bluegreen_server blue {self.address};")
+
+    def full(self) -> Front:
+        secret = self.folder / "secret"
         secret.write_text("0123456789abcdef0123456789abcdef\n")
         secret.chmod(0o644)
-        self.http += self.bare.top()
-        self.http += upstream("raw", f"server {address};")
-        self.http += upstream("app", f"bluegreen app;\n        bluegreen_server blue {address};")
-        self.http += upstream("all", "bluegreen all;" + EVERYTHING.format(secret=secret))
-        self.add("plain", "raw")
-        self.add("bare", "app")
-        self.add("full", "all", log=our_log)
+        front = self._ours("full", "all", EVERYTHING.format(secret=secret))
+        front.region.publish("green", "v2", [self.address])
+        front.region.weight(WEIGHT)
+        front.region.flags("+fallback")
+        return front
 
+    def _lua(self, name: str, **more: str) -> Front:
+        inside = LUA_TOP + "".join(upstream(color, f"server {self.address};") for color in ("blu", "grn"))
+        front = self._front(name, "$route", inside, **more)
+        front.main = LUA_MODULES
+        return front
 
-class LuaFronts(Fronts):
-    """plain, lua, counted: what twenty lines of Lua cost."""
+    def lua(self) -> Front:
+        return self._lua("lua", before=LUA_CHOOSE)
 
-    main = LUA_MODULES
-
-    def __init__(self, folder: pathlib.Path, backend: int) -> None:
-        super().__init__(folder, "", "access_log off;")
-        address = f"127.0.0.1:{backend}"
-        self.http += LUA_TOP + "".join(upstream(name, f"server {address};") for name in ("raw", "blu", "grn"))
-        self.add("plain", "raw")
-        self.add("lua", "$route", before=LUA_CHOOSE)
-        self.add("counted", "$route", before=LUA_COUNT, behind=LUA_UNCOUNT)
+    def counted(self) -> Front:
+        return self._lua("counted", before=LUA_COUNT, behind=LUA_UNCOUNT)
 
 
 @contextlib.contextmanager

@@ -1,9 +1,8 @@
 """Instructions a request, counted by callgrind: each front against the plain one.
 
-Runs of one single-process NGINX: a base (a few requests to every front, so that everything that is done once
-is done), and for each front the base and N more requests to it. One client, one keep-alive connection, one
-request after the other: the counts of two such runs differ by a few instructions a request, whatever else
-the machine does.
+Two runs of a single-process NGINX for each front: a base (a few requests, so that everything that is done once
+is done), and the base and N more requests. One client, one keep-alive connection, one
+request after the other: the counts differ by a few instructions a request, whatever else the machine does.
 
 A request that just fills its memory pool pays some 640 instructions for the next block when anything more is
 allocated for it. So that no figure is a lucky fit of one layout, two kinds of requests are measured, and the
@@ -22,7 +21,7 @@ import subprocess
 from harness import Connection, Nginx
 from harness.nginx import Worker
 
-from .fronts import OUR_VARIABLES, BluegreenFronts, Fronts, LuaFronts, backend, lua_is_installed
+from .fronts import OUR_VARIABLES, Front, Maker, backend, lua_is_installed
 from .report import Row
 
 LIMIT_BARE, LIMIT_FULL = 300, 600
@@ -37,14 +36,14 @@ exec valgrind --tool=callgrind --callgrind-out-file={out} /usr/sbin/nginx "$@"
 class OneProcess(Nginx):
     """NGINX without a master, under callgrind: the process is its own only worker."""
 
-    def __init__(self, fronts: Fronts, name: str) -> None:
-        self.out = fronts.folder / f"{name}.callgrind"
-        wrapper = fronts.folder / f"{name}.sh"
+    def __init__(self, front: Front, name: str) -> None:
+        self.out = front.folder / f"{name}.callgrind"
+        wrapper = front.folder / f"{name}.sh"
         wrapper.write_text(CALLGRIND.format(out=self.out))
         wrapper.chmod(0o755)
-        ours = {} if isinstance(fronts, BluegreenFronts) else {"module": None}
-        super().__init__(fronts.folder, fronts.http, name=name, main=f"{fronts.main}\nmaster_process off;",
-                         level="error", binary=str(wrapper), **ours)
+        ours = {} if front.ours else {"module": None}
+        super().__init__(front.folder, front.http, name=name, main=f"{front.main}\nmaster_process off;", level="error",
+                         binary=str(wrapper), **ours)
 
     def workers(self) -> list[Worker]:
         if self.process is None or self.process.poll() is not None:
@@ -74,8 +73,8 @@ BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/201001
            "Cookie": "session=6b7f0f4c2b7e4d0e; theme=dark; uid=81537f6c9e", "Referer": "http://app.example/somewhere",
            "X-Forwarded-For": "192.0.2.7", "X-Request-Id": "0f8fad5bd9cb469fa165"}
 WHERE = '$remote_addr "$request" $status $upstream_addr $upstream_status'
-FORMATS = f"""log_format where '{WHERE}';
-    log_format ours '{WHERE} {OUR_VARIABLES}';"""
+FORMATS = f"log_format where '{WHERE}';"
+OUR_FORMATS = f"log_format ours '{WHERE} {OUR_VARIABLES}';"
 
 
 @dataclasses.dataclass
@@ -100,15 +99,26 @@ def ask(port: int, count: int, headers: dict[str, str], between: object = None) 
                 raise RuntimeError(f"unexpected answer: {answer}")
 
 
-def run(fronts: Fronts, name: str, front: str | None, requests: int, kind: Kind, between: object = None) -> OneProcess:
-    """A base (front None), or a base and so many requests to a front."""
-    nginx = OneProcess(fronts, name)
+def run(front: Front, name: str, requests: int, kind: Kind, between: object = None) -> OneProcess:
+    """A base, and so many requests more."""
+    nginx = OneProcess(front, f"{front.name}-{name}")
     with nginx:
-        for port in fronts.ports.values():
-            ask(port, WARM_UP, kind.headers)
-        if front:
-            ask(fronts.ports[front], requests, kind.headers, between)
+        ask(front.port, WARM_UP, kind.headers)
+        if requests:
+            ask(front.port, requests, kind.headers, between)
     return nginx
+
+
+@dataclasses.dataclass
+class Cost:
+    each: float  # instructions a request
+    process: OneProcess
+
+
+def cost_of(front: Front, count: int, kind: Kind) -> Cost:
+    base = run(front, "base", 0, kind).instructions()
+    process = run(front, "run", count, kind)
+    return Cost((process.instructions() - base) / count, process)
 
 
 def differences(plain: OneProcess, other: OneProcess, count: int) -> list[str]:
@@ -137,32 +147,27 @@ class Figure:
                 f"{self.difference:+.0f}", *self.profile]
 
 
-def measure_fronts(options: argparse.Namespace, fronts: Fronts, kind: Kind) -> list[Figure]:
-    """Every front but the plain one against it."""
+def compare(options: argparse.Namespace, plain: Front, others: list[Front], kind: Kind) -> list[Figure]:
     count = options.requests
-    if options.pool:
-        fronts.http += f"    request_pool_size {options.pool};\n"
-    base = run(fronts, "base", None, 0, kind).instructions()
-    plain = run(fronts, "plain", "plain", count, kind)
+    for front in (plain, *others):
+        if options.pool:
+            front.http += f"    request_pool_size {options.pool};\n"
+    measure = cost_of(plain, count, kind)
     figures = []
-    for front in list(fronts.ports)[1:]:
-        other = run(fronts, front, front, count, kind)
-        figures.append(Figure(front, kind.name, (plain.instructions() - base) / count,
-                              (other.instructions() - base) / count,
-                              differences(plain, other, count) if options.profile else []))
+    for front in others:
+        cost = cost_of(front, count, kind)
+        profile = differences(measure.process, cost.process, count) if options.profile else []
+        figures.append(Figure(front.name, kind.name, measure.each, cost.each, profile))
     return figures
 
 
-def measure_flip(fronts: BluegreenFronts) -> float:
+def measure_flip(full: Front) -> float:
     """What the first request after a flip costs a worker more than another one."""
     colors = iter(["green", "blue"] * FLIPS)
     kind = KINDS[0]
-
-    def flip() -> None:
-        fronts.full.switch(next(colors))
-
-    still = run(fronts, "still", "full", FLIPS, kind).instructions()
-    return (run(fronts, "flips", "full", FLIPS, kind, flip).instructions() - still) / FLIPS
+    still = run(full, "still", FLIPS, kind).instructions()
+    flips = run(full, "flips", FLIPS, kind, lambda: full.region.switch(next(colors))).instructions()
+    return (flips - still) / FLIPS
 
 
 def row(name: str, what: str, figures: list[Figure], limit: int | None) -> Row:
@@ -179,12 +184,15 @@ def measure_instructions(options: argparse.Namespace) -> list[Row]:
     figures: list[Figure] = []
     for kind in KINDS:
         with backend() as (folder, port):
-            figures += measure_fronts(options, BluegreenFronts(folder, port, formats=FORMATS, log=kind.log), kind)
+            make = Maker(folder, port, FORMATS, kind.log)
+            figures += compare(options, make.plain(), [make.bare(), make.full()], kind)
     with backend() as (folder, port):
-        fronts = BluegreenFronts(folder, port, formats=FORMATS, log=LOGGED.log, our_log="access_log /dev/null ours;")
-        logged = [figure for figure in measure_fronts(options, fronts, LOGGED) if figure.front == "full"]
+        make = Maker(folder, port, FORMATS, LOGGED.log)
+        full = make.full()
+        full.http = OUR_FORMATS + full.http.replace(LOGGED.log, "access_log /dev/null ours;")
+        logged = compare(options, make.plain(), [full], LOGGED)
     with backend() as (folder, port):
-        flip = measure_flip(BluegreenFronts(folder, port))
+        flip = measure_flip(Maker(folder, port).full())
     rows = [row("instructions", "bluegreen", [f for f in figures if f.front == "bare"], LIMIT_BARE),
             row("instructions-full", "everything on", [f for f in figures if f.front == "full"], LIMIT_FULL),
             row("instructions-logged", "everything on, our four variables in the access log", logged, None),
@@ -192,7 +200,8 @@ def measure_instructions(options: argparse.Namespace) -> list[Row]:
                 f"{flip:+.0f}", "none", True, [], {"flip": flip, "flips": FLIPS})]
     if lua_is_installed():
         with backend() as (folder, port):
-            lua = measure_fronts(options, LuaFronts(folder, port), KINDS[0])
+            make = Maker(folder, port)
+            lua = compare(options, make.plain(), [make.lua(), make.counted()], KINDS[0])
         rows += [row(f"instructions-{figure.front}",
                      "NGINX + Lua shared dictionary" + (", in-flight counters" if figure.front == "counted" else ""),
                      [figure], None) for figure in lua]

@@ -14,8 +14,8 @@ import time
 
 from harness import Nginx, Region, free_port, program, request, work_folder
 
-from .fronts import BluegreenFronts, Fronts, upstream
-from .instructions import KINDS, measure_fronts
+from .fronts import Front, Maker, server, upstream
+from .instructions import KINDS, compare
 from .report import Row
 
 APPS, ENDPOINTS = 64, 32
@@ -40,36 +40,37 @@ def addresses(color: str, app: int, port: int) -> list[str]:
     return [f"127.{COLORS[color]}.{app + 1}.{endpoint + 1}:{port}" for endpoint in range(ENDPOINTS)]
 
 
-class ManyFronts(BluegreenFronts):
-    """plain (32 servers) and bare (the last of 64 applications), as instructions.py takes them."""
+class Many:
+    """64 applications with a location each, and `fronts` for the count: the last of them, 32 plain servers."""
 
     def __init__(self, folder: pathlib.Path, port: int) -> None:
-        Fronts.__init__(self, folder, "", "access_log off;")
         self.regions = [Region(folder, f"app{number:02}") for number in range(APPS)]
         for number, region in enumerate(self.regions):
             region.init()
             for color in COLORS:
                 region.publish(color, "v1", addresses(color, number, port))
+        top = "    access_log off;\n    keepalive_requests 1000000000;\n"
         servers = "\n".join(f"server {address};" for address in addresses("blue", APPS - 1, port))
-        self.http += self.regions[0].top() + upstream("plain", servers)
-        self.http += "".join(upstream(region.app, f"bluegreen {region.app};") for region in self.regions)
-        self.add("plain", "plain")
-        self.add("bare", self.regions[-1].app)
-        self.all = free_port()
+        plain, ours, self.port = free_port(), free_port(), free_port()
+        self.plain = Front("many-plain", folder, top + upstream("plain", servers) + server(plain, "plain"), plain)
         locations = "".join(f"location = /{region.app} {{ proxy_pass http://{region.app}; }}\n"
                             for region in self.regions)
-        self.http += (f"server {{ listen 127.0.0.1:{self.all} reuseport;\n access_log off;\n{locations}"
-                      "location = /status { bluegreen_status; }\n }\n")
+        self.http = (top + self.regions[0].top()
+                     + "".join(upstream(region.app, f"bluegreen {region.app};") for region in self.regions)
+                     + server(ours, self.regions[-1].app)
+                     + f"server {{ listen 127.0.0.1:{self.port} reuseport;\n{locations}"
+                       "location = /status { bluegreen_status; }\n }\n")
+        self.ours = Front("many", folder, self.http, ours, ours=True)
 
 
-def colors_of_all(fronts: ManyFronts) -> set[str]:
-    return {request(fronts.all, f"/{region.app}").headers["X-Color"] for region in fronts.regions}
+def colors_of_all(many: Many) -> set[str]:
+    return {request(many.port, f"/{region.app}").headers["X-Color"] for region in many.regions}
 
 
-def flip_all(fronts: ManyFronts, folder: pathlib.Path) -> float:
+def flip_all(many: Many, folder: pathlib.Path) -> float:
     """Milliseconds that the stores of one flip of all applications took."""
     flips = folder / "flips"
-    subprocess.run([program("flip_storm"), fronts.regions[0].control, "--all", "--rate", "21", "--seconds", "1",
+    subprocess.run([program("flip_storm"), many.regions[0].control, "--all", "--rate", "21", "--seconds", "1",
                     "--record", flips], capture_output=True, timeout=60, check=True)
     took = [int(end) - int(begin) for begin, end, _ in (line.split() for line in flips.read_text().splitlines())]
     return statistics.median(took) / 1e6
@@ -92,18 +93,19 @@ def measure_many(options: argparse.Namespace) -> list[Row]:
     port = free_port()
     with work_folder() as folder, work_folder() as other, \
             Nginx(folder, BACKEND.format(port=port), name="backend", module=None, level="error", workers=1):
-        small = measure_fronts(options, BluegreenFronts(other, port), KINDS[0])[0]
-        fronts = ManyFronts(folder, port)
+        make = Maker(other, port)
+        small = compare(options, make.plain(), [make.bare()], KINDS[0])[0]
+        many = Many(folder, port)
         begin = time.monotonic()
-        with Nginx(folder, fronts.http, workers=2, level="error") as nginx:
+        with Nginx(folder, many.http, workers=2, level="error") as nginx:
             started = time.monotonic() - begin
-            before = colors_of_all(fronts)
-            flip_ms = flip_all(fronts, folder)
-            after = colors_of_all(fronts)
-            status_ms, status_bytes = rendering_ms(fronts.all)
+            before = colors_of_all(many)
+            flip_ms = flip_all(many, folder)
+            after = colors_of_all(many)
+            status_ms, status_bytes = rendering_ms(many.port)
             memory = sum(worker.rss_kib for worker in nginx.workers())
-        flip_all(fronts, folder)  # back to blue, which is what measure_fronts asks for
-        large = measure_fronts(options, fronts, KINDS[0])[0]
+        flip_all(many, folder)  # back to blue, which is what the count asks for
+        large = compare(options, many.plain, [many.ours], KINDS[0])[0]
     works = before == {"blue"} and after == {"green"}
     extra = large.cost - small.cost
     extra_plain = large.plain - small.plain
