@@ -173,6 +173,8 @@ def test_upstream_is_found_by_a_name_in_a_variable_under_every_pass_directive() 
 
 # --- tries
 
+FAIL_FOR_EVER = f"bluegreen_balance round_robin max_fails=0; {no_keepalive()}"
+
 @pytest.mark.parametrize("endpoints", [1, 2, 7, 32])
 def test_request_to_dead_endpoints_alone_asks_each_of_them_once_and_ends(endpoints) -> None:
     dead = [f"127.0.0.1:{free_port()}" for _ in range(endpoints)]
@@ -180,21 +182,13 @@ def test_request_to_dead_endpoints_alone_asks_each_of_them_once_and_ends(endpoin
         region = Region(folder)
         region.init()
         region.publish("blue", "v1", dead)
-        with Nginx(folder, region.http(free_port(), upstream="bluegreen_balance round_robin max_fails=0;"
-                                       if knows_balance() else "")) as nginx:
+        with Nginx(folder, region.http(free_port(), upstream=FAIL_FOR_EVER)) as nginx:
             for method in ("GET", "POST"):
                 assert request(nginx.port, "/", method, b"x" if method == "POST" else b"").status == 502
             until(lambda: nginx.in_flight() == (0, 0), "nothing is in flight")
         for line in region.routed()[:2]:
             asked = re.findall(r"127\.0\.0\.1:\d+", line)
             assert sorted(asked) == sorted(dead)
-
-
-def knows_balance() -> bool:
-    with work_folder() as folder:
-        region = Region(folder)
-        run = Nginx(folder, region.http(free_port(), upstream="bluegreen_balance round_robin;")).test()
-        return "unknown directive" not in run.stderr
 
 
 def test_post_that_reached_an_upstream_is_not_sent_to_another_one() -> None:

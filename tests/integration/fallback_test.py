@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import AsyncBackend, Connection, Nginx, Region, free_port, until, work_folder
+from harness import AsyncBackend, Connection, Nginx, Region, free_port, no_keepalive, until, work_folder
 
 REASON = "add_header X-Reason $bluegreen_reason always; add_header X-Upstream $upstream_addr always;"
 
@@ -116,7 +116,7 @@ def test_post_that_was_sent_is_not_sent_again_and_one_that_was_not_is(stage) -> 
     folder, region, dead, green = stage
     region.flags("+fallback")
     # Without keepalive: a cached connection that dies is one more try on the same endpoint.
-    upstream = "bluegreen_balance round_robin max_fails=0;"
+    upstream = f"bluegreen_balance round_robin max_fails=0; {no_keepalive()}"
     with Nginx(folder, region.http(free_port(), location=REASON, upstream=upstream)) as nginx:
         answer = nginx.get("/", method="POST", body=b"x" * 100)
         assert answer.status == 200 and answer.headers["X-Reason"] == "fallback"
