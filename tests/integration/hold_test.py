@@ -191,6 +191,27 @@ def test_killed_worker_takes_its_waiting_requests_with_it() -> None:
         client.close()
 
 
+def test_requests_of_a_worker_that_was_killed_while_it_shut_down_take_no_place() -> None:
+    with work_folder() as folder, Stage(folder, "bluegreen_hold max=4;", allowed=r"exited on signal 9") as stage:
+        stage.region.hold(60)
+        clients = [stage.ask() for _ in range(4)]
+        stage.waits(4)
+        stage.nginx.reload()
+        assert stage.nginx.get("/").status == 503
+        old = next(worker for worker in stage.nginx.workers() if worker.leaving)
+        os.kill(old.pid, signal.SIGKILL)  # nobody takes its slot, so nobody sets its gauges to 0
+        until(lambda: len(stage.nginx.workers()) == 1, "the old worker is gone")
+        for client in clients:
+            client.close()
+        clients = [stage.ask() for _ in range(4)]
+        stage.waits(4)
+        assert stage.nginx.get("/").status == 503
+        stage.region.release()
+        for client in clients:
+            assert client.answer().status == 200
+            client.close()
+
+
 def test_damaged_word_keeps_the_hold_until_its_deadline(stage) -> None:
     stage.region.hold(2)
     with stage.ask() as client:
@@ -237,6 +258,6 @@ def test_hold_and_release_under_load_loses_and_misroutes_nothing(figures) -> Non
             for thread in threads:
                 thread.join(20)
             assert not failed and wrong == 0
-            assert nginx.in_flight() == (0, 0)
+            until(lambda: nginx.in_flight() == (0, 0), "nothing is in flight")
             assert nginx.status()["apps"]["app"]["colors"]["blue"]["waiting"] == 0
             figures(holds=often(20), requests=asked[0], failed=len(failed), misrouted=wrong)

@@ -250,6 +250,8 @@ def test_secret_rotates_without_reload(stage) -> None:
     assert stage.color(NEXT)[0] == "green"
     stage.secret.write_text(SECRET)  # in place
     until(lambda: stage.color(SECRET)[0] == "green", "a file changed in place is read")
+    stage.secret.write_text(SECRET[::-1])  # of the same size
+    until(lambda: stage.color(SECRET[::-1])[0] == "green", "only its time tells")
 
 
 @pytest.mark.parametrize("text, why", [
