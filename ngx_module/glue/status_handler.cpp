@@ -48,6 +48,10 @@ core::AppStatus model_of(const MainConf& conf, const Upstream& upstream,
   model.route = upstream.route.snapshot().route;
   model.generation = upstream.route.snapshot().generation;
   model.hold_left_ms = hold_in_force(upstream) ? upstream.gate.hold_until - ngx_current_msec : 0;
+  if (model.hold_left_ms == 0) {
+    // Its time is over: nobody waits, and `bgctl status` says so too.
+    model.route.flags = static_cast<std::uint8_t>(model.route.flags & ~shm::kHold);
+  }
   const core::AppFigures figures = figures_of(conf, *upstream.app, slots);
   for (const shm::Color color : shm::kColors) {
     const std::size_t c = shm::index_of(color);

@@ -237,6 +237,7 @@ def test_hold_of_a_killed_switch_ends_by_its_deadline_and_old_serves_on() -> Non
         assert held.answer().headers["X-Color"] == "blue"
         assert time.monotonic() - begin < 6 or stage.nginx.sanitized  # 500 ms, and 2 s of margin
         assert stage.route() == ("blue", [])
+        assert stage.nginx.status()["apps"]["app"]["flags"] == []
         blue.open_gate()
         assert slow.answer().headers["X-Color"] == "blue"
         # And the next switch is as if nothing had been.
