@@ -261,3 +261,34 @@ def test_hold_and_release_under_load_loses_and_misroutes_nothing(figures) -> Non
             until(lambda: nginx.in_flight() == (0, 0), "nothing is in flight")
             assert nginx.status()["apps"]["app"]["colors"]["blue"]["waiting"] == 0
             figures(holds=often(20), requests=asked[0], failed=len(failed), misrouted=wrong)
+
+
+def test_many_that_wait_are_all_answered_and_cost_little(figures) -> None:
+    count = often(1000)
+    with work_folder() as folder, NginxBackend("blue", "v1") as blue, NginxBackend("green", "v2") as green:
+        region = Region(folder)
+        region.init()
+        region.publish("blue", "v1", [blue.address])
+        region.publish("green", "v2", [green.address])
+        with Nginx(folder, region.http(free_port()), workers=8) as nginx:
+            def waiting() -> int:
+                return nginx.status()["apps"]["app"]["colors"]["blue"]["waiting"]
+
+            region.hold(120)
+            before = sum(worker.rss_kib for worker in nginx.workers())
+            clients = []
+            for _ in range(count):
+                clients.append(Connection(nginx.port))
+                clients[-1].ask()
+            until(lambda: waiting() == count, "all wait", 60)
+            each = (sum(worker.rss_kib for worker in nginx.workers()) - before) / count
+            region.switch("green")
+            begin = time.monotonic()
+            region.release()
+            colors = {client.answer().headers["X-Color"] for client in clients}
+            took = time.monotonic() - begin
+            for client in clients:
+                client.close()
+            assert colors == {"green"} and not blue.requests() and waiting() == 0
+            figures(waiting=count, kib_each=round(each, 1), released_ms=round(took * 1000))
+            assert nginx.sanitized or (each < 40 and took < 0.002 * count + 1)
