@@ -9,6 +9,7 @@ namespace bluegreen::glue {
 namespace {
 
 constexpr std::string_view kColorHeader = "X-Bluegreen-Color";
+constexpr std::string_view kCookieHeader = "cookie";
 
 std::uint64_t matching(const PreviewName& name, std::string_view value) noexcept {
   std::uint64_t bits = 0;
@@ -30,8 +31,7 @@ bool take_header(const PreviewName& name, ngx_table_elt_t& header, std::uint64_t
 }
 
 bool take_cookie(const PreviewName& name, ngx_table_elt_t& header, std::uint64_t& bits) noexcept {
-  constexpr std::string_view kCookie = "cookie";
-  if (!core::detail::same_word(view(header.key), kCookie)) {
+  if (!core::detail::same_word(view(header.key), kCookieHeader)) {
     return false;
   }
   core::CookiePair pair;
@@ -50,8 +50,27 @@ bool take(const PreviewName& name, ngx_table_elt_t& header, std::uint64_t& bits)
                                                                 : take_cookie(name, header, bits);
 }
 
+// Nearly no request has a header of that length, and then there is nothing to compare.
+bool has_header_of_length(const ngx_list_t& list, std::size_t length) noexcept {
+  for (const ngx_list_part_t* part = &list.part; part != nullptr; part = part->next) {
+    const auto* const headers = static_cast<const ngx_table_elt_t*>(part->elts);
+    for (ngx_uint_t i = 0; i < part->nelts; ++i) {
+      if (headers[i].key.len == length) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 std::uint64_t take_all(ngx_http_request_t* r, const PreviewName& name) noexcept {
   std::uint64_t bits = 0;
+  const std::size_t length = name.source.kind == core::PreviewSource::Kind::kHeader
+                                 ? name.source.size
+                                 : kCookieHeader.size();
+  if (!has_header_of_length(r->headers_in.headers, length)) {
+    return bits;
+  }
   HeaderList headers(r->headers_in.headers);
   while (ngx_table_elt_t* const header = headers.current()) {
     if (!take(name, *header, bits)) {

@@ -63,7 +63,7 @@ class OneProcess(Nginx):
                              text=True, check=True).stdout
         counts: collections.Counter[str] = collections.Counter()
         for found in re.finditer(r"^ *([\d,]+) \([ \d.]+%\) +(\S.*)$", out, re.MULTILINE):
-            counts[re.sub(r"\S*/", "", found.group(2))] += int(found.group(1).replace(",", ""))
+            counts[re.sub(r"^\S*:| \[\S*/?\S*\]?$", "", found.group(2))] += int(found.group(1).replace(",", ""))
         return counts
 
 
@@ -111,20 +111,25 @@ def run(front: Front, name: str, requests: int, kind: Kind, between: object = No
 
 @dataclasses.dataclass
 class Cost:
+    """Of the requests alone: the base is subtracted."""
+
     each: float  # instructions a request
-    process: OneProcess
+    functions: collections.Counter[str]
 
 
-def cost_of(front: Front, count: int, kind: Kind) -> Cost:
-    base = run(front, "base", 0, kind).instructions()
-    process = run(front, "run", count, kind)
-    return Cost((process.instructions() - base) / count, process)
+def cost_of(front: Front, count: int, kind: Kind, profile: bool) -> Cost:
+    base, process = run(front, "base", 0, kind), run(front, "run", count, kind)
+    functions: collections.Counter[str] = collections.Counter()
+    if profile:
+        functions = process.by_function()
+        functions.subtract(base.by_function())
+    return Cost((process.instructions() - base.instructions()) / count, functions)
 
 
-def differences(plain: OneProcess, other: OneProcess, count: int) -> list[str]:
+def differences(plain: Cost, other: Cost, count: int) -> list[str]:
     """The functions that cost most more, or less, than behind the plain upstream."""
-    costs = other.by_function()
-    costs.subtract(plain.by_function())
+    costs = other.functions.copy()
+    costs.subtract(plain.functions)
     costs.pop("PROGRAM TOTALS", None)
     largest = sorted(costs.items(), key=lambda item: -abs(item[1]))[:30]
     return [f"{cost / count:+8.1f}  {function}" for function, cost in largest if abs(cost) >= count]
@@ -152,11 +157,11 @@ def compare(options: argparse.Namespace, plain: Front, others: list[Front], kind
     for front in (plain, *others):
         if options.pool:
             front.http += f"    request_pool_size {options.pool};\n"
-    measure = cost_of(plain, count, kind)
+    measure = cost_of(plain, count, kind, options.profile)
     figures = []
     for front in others:
-        cost = cost_of(front, count, kind)
-        profile = differences(measure.process, cost.process, count) if options.profile else []
+        cost = cost_of(front, count, kind, options.profile)
+        profile = differences(measure, cost, count) if options.profile else []
         figures.append(Figure(front.name, kind.name, measure.each, cost.each, profile))
     return figures
 
