@@ -12,7 +12,7 @@
 
 namespace bluegreen::glue {
 
-inline constexpr std::size_t kMaxPage = 256 * 1024;
+inline constexpr std::size_t kMaxPage = std::size_t{256} * 1024;
 
 // A page's file as it was read last; upstreams that name the same file share it.
 struct Page {
