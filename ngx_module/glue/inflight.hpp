@@ -78,8 +78,36 @@ PeerState* obtain_state(ngx_http_request_t* r, Upstream& upstream) noexcept;
 // What the variables show; nullptr when no upstream of ours was used.
 const PeerState* find_state(ngx_http_request_t* r) noexcept;
 
+// What the request holds of another application than its first; nullptr without memory.
+Hold* further_hold(RequestState& state, App& app) noexcept;
+
+// Nearly all requests are for one application.
+inline Hold* hold_of(RequestState& state, App& app) noexcept {
+  if (state.first.app == nullptr) {
+    state.first.app = &app;
+  }
+  return __builtin_expect(static_cast<long>(state.first.app == &app), 1) != 0
+             ? &state.first
+             : further_hold(state, app);
+}
+
 // Announces: from here on the color's gauge counts the request. False without memory.
-bool hold_color(PeerState& state, shm::Color color) noexcept;
+__attribute__((always_inline)) inline bool hold_color(PeerState& state, shm::Color color) noexcept {
+  Hold* const hold = hold_of(*state.main, *state.upstream->app);
+  if (hold == nullptr) {
+    return false;
+  }
+  const std::size_t c = shm::index_of(color);
+  if (hold->users[c]++ == 0) {
+    App& app = *hold->app;
+    ++app.held[c];
+    shm::announce(app.counters[c]->in_flight);
+  }
+  state.hold = hold;
+  state.color = color;
+  return true;
+}
+
 // Takes it back: the request moves, or may not go on.
 void release_color(PeerState& state) noexcept;
 // Whether the client's request is in flight on this application already, by another try of its.

@@ -120,6 +120,7 @@ void prepare_color(Upstream& upstream, shm::Color color) noexcept {
     }
   }
   peers.count = table.count;
+  peers.troubled = true;  // until somebody asks
   peers.crc = table.crc;
   peers.generation = table.generation;
   ++peers.serial;
@@ -175,9 +176,19 @@ bool hand_out(PeerState& state, ngx_peer_connection_t* pc, const Peer& peer) noe
   return true;
 }
 
+__attribute__((noinline)) std::uint32_t count_standing(Upstream& upstream, Peers& peers,
+                                                       core::Tried tried) noexcept {
+  bool failed = false;
+  for (std::uint32_t i = 0; i < peers.count; ++i) {
+    failed = failed || peers.candidates[i].health.fails != 0;
+  }
+  peers.troubled = failed;
+  return core::count_standing(field_of(upstream, peers), tried);
+}
+
 __attribute__((noinline)) std::uint32_t pick_of_several(PeerState& state, Peers& peers) noexcept {
   const core::Field field = field_of(*state.upstream, peers);
-  if (state.tried == 0 && core::count_standing(field, 0) == 0) {
+  if (peers.troubled && state.tried == 0 && count_standing(*state.upstream, peers, 0) == 0) {
     core::forgive_all(field);
   }
   return state.upstream->balance.method == core::Method::kLeastConn
@@ -202,21 +213,19 @@ bool died_in_cache(const PeerState& state, const ngx_peer_connection_t& pc) noex
 }
 
 __attribute__((noinline)) void count_failure(PeerState& state, ngx_peer_connection_t* pc,
-                                             core::Candidate* candidate) noexcept {
+                                             core::Candidate& candidate) noexcept {
   Upstream& upstream = *state.upstream;
   shm::count(upstream.app->counters[shm::index_of(state.color)]->failures);
   if (died_in_cache(state, *pc)) {
     return;
   }
   state.tried |= core::Tried{1} << state.current;
-  if (candidate == nullptr) {
-    return;
-  }
   const core::HealthRules& rules = upstream.balance.rules;
-  const bool was_fit = core::usable(candidate->health, rules, ngx_current_msec);
-  core::fail(*candidate, rules, ngx_current_msec);
-  if (was_fit && peers_of(state).count > 1 &&
-      !core::usable(candidate->health, rules, ngx_current_msec)) {
+  const bool was_fit = core::usable(candidate.health, rules, ngx_current_msec);
+  core::fail(candidate, rules, ngx_current_msec);
+  peers_of(state).troubled = true;
+  if (was_fit && peers_of(state).count > 1 && &candidate != &upstream.gone &&
+      !core::usable(candidate.health, rules, ngx_current_msec)) {
     ngx_log_error(NGX_LOG_WARN, pc->log, 0, "bluegreen: endpoint %V is left out for %uLms",
                   pc->name, static_cast<uint64_t>(rules.fail_timeout_ms));
   }
@@ -231,14 +240,17 @@ void prepare_peers(Upstream& upstream) noexcept {
 }
 
 std::uint32_t count_up(Upstream& upstream, shm::Color color) noexcept {
-  return core::count_standing(field_of(upstream, upstream.peers[shm::index_of(color)]), 0);
+  Peers& peers = upstream.peers[shm::index_of(color)];
+  return peers.troubled ? count_standing(upstream, peers, 0) : peers.count;
 }
 
 std::uint32_t count_left(PeerState& state) noexcept {
   Peers& peers = peers_of(state);
   follow_list(state, peers);
-  const std::uint32_t standing =
-      core::count_standing(field_of(*state.upstream, peers), state.tried);
+  if (!peers.troubled && state.tried == 0) {
+    return peers.count;
+  }
+  const std::uint32_t standing = count_standing(*state.upstream, peers, state.tried);
   // Before the first try, all out is as good as none out (pick_of_several).
   return standing == 0 && state.tried == 0 ? peers.count : standing;
 }
@@ -276,7 +288,7 @@ ngx_int_t take_peer(PeerState& state, ngx_peer_connection_t* pc) noexcept {
   state.ticket = peer.ticket;
   state.current = index;
   ++candidate.busy;
-  if (candidate.health.fails != 0) {
+  if (__builtin_expect(static_cast<long>(candidate.health.fails != 0), 0) != 0) {
     core::note_try(candidate.health, state.upstream->balance.rules, ngx_current_msec);
   }
   shm::count(state.upstream->app->counters[shm::index_of(state.color)]->tries);
@@ -288,17 +300,15 @@ void give_back_peer(PeerState& state, ngx_peer_connection_t* pc, bool failed) no
   core::Candidate* candidate = state.candidate;
   if (__builtin_expect(static_cast<long>(state.serial != peers.serial), 0) != 0) {
     const Peer* const peer = current_peer(state);
-    candidate = peer != nullptr ? &peers.candidates[peer - peers.list] : nullptr;
+    candidate = peer != nullptr ? &peers.candidates[peer - peers.list] : &state.upstream->gone;
   }
-  if (candidate != nullptr && candidate->busy != 0) {
-    --candidate->busy;
-  }
+  --candidate->busy;
   if (__builtin_expect(static_cast<long>(failed), 0) != 0) {
-    count_failure(state, pc, candidate);
+    count_failure(state, pc, *candidate);
     return;
   }
   state.tried |= core::Tried{1} << state.current;
-  if (candidate != nullptr && candidate->health.fails != 0) {
+  if (__builtin_expect(static_cast<long>(candidate->health.fails != 0), 0) != 0) {
     core::note_success(candidate->health, state.upstream->balance.rules, ngx_current_msec);
   }
 }

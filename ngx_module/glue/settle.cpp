@@ -1,6 +1,7 @@
 // See settle.hpp.
 #include "ngx_module/glue/settle.hpp"
 
+#include "ngx_module/core/sticky.hpp"
 #include "ngx_module/glue/hold.hpp"
 #include "ngx_module/glue/peers.hpp"
 #include "ngx_module/glue/sticky.hpp"
@@ -73,9 +74,8 @@ Choice choose_color(PeerState& state, const shm::Route& route) noexcept {
   return choice;
 }
 
-// Once for each request and color that it is in flight on.
-void count_admitted(shm::Counters& counters, Reason reason) noexcept {
-  shm::count(counters.requests);
+// Of the requests that are counted, those that are somewhere else than with the active color.
+void count_reason(shm::Counters& counters, Reason reason) noexcept {
   if (reason == Reason::kWeight) {
     shm::count(counters.weighted);
   } else if (reason == Reason::kPreview) {
@@ -141,7 +141,9 @@ __attribute__((noinline)) Settled settle_by_all_rules(PeerState& state) noexcept
     if ((accepted.index() != shm::kMaxApps || still_unknown(upstream)) &&
         accepted.admits(choice.color, admission)) {
       if (!again && is_only_user(state)) {
-        count_admitted(*upstream.app->counters[shm::index_of(choice.color)], choice.reason);
+        shm::Counters& counters = *upstream.app->counters[shm::index_of(choice.color)];
+        shm::count(counters.requests);
+        count_reason(counters, choice.reason);
       }
       return Settled::kYes;
     }
@@ -151,7 +153,7 @@ __attribute__((noinline)) Settled settle_by_all_rules(PeerState& state) noexcept
   return Settled::kMoving;
 }
 
-// peer.init has looked at the word, which sends everybody to the active color.
+// peer.init has looked at the word, and it asks for nothing that settle leaves out.
 bool goes_straight(const PeerState& state) noexcept {
   const Upstream& upstream = *state.upstream;
   return state.looked && upstream.outlook.straight && state.hold == nullptr &&
@@ -161,24 +163,35 @@ bool goes_straight(const PeerState& state) noexcept {
 
 }  // namespace
 
-// The common case is the loop of settle_by_all_rules, its first turn, with all that is not asked
+// The common case is the first turn of the loop of settle_by_all_rules, with all that is not asked
 // for left out.
 Settled settle(PeerState& state) noexcept {
   if (__builtin_expect(static_cast<long>(!goes_straight(state)), 0) != 0) {
     return settle_by_all_rules(state);
   }
   Upstream& upstream = *state.upstream;
-  const shm::Color color = upstream.route.snapshot().route.active;
+  const shm::Route& route = upstream.route.snapshot().route;
+  Choice choice = {route.active, Reason::kActive};
+  if (upstream.outlook.split) {
+    choice.color = core::own_color(route, position_of(state, route));
+    choice.reason = choice.color == route.active ? Reason::kActive : Reason::kWeight;
+  }
+  if (upstream.outlook.fallback && upstream.peers[shm::index_of(choice.color)].troubled) {
+    return settle_by_all_rules(state);
+  }
   state.looked = false;
-  state.reason = shown(state, Reason::kActive);
-  if (!hold_color(state, color)) {
+  state.reason = shown(state, choice.reason);
+  if (!hold_color(state, choice.color)) {
     return Settled::kNoMemory;
   }
-  shm::Counters& counters = *upstream.app->counters[shm::index_of(color)];
-  if (__builtin_expect(static_cast<long>(upstream.route.admits(color, Admission::kFirst)), 1) !=
-      0) {
+  shm::Counters& counters = *upstream.app->counters[shm::index_of(choice.color)];
+  if (__builtin_expect(static_cast<long>(upstream.route.admits(choice.color, Admission::kFirst)),
+                       1) != 0) {
     if (is_only_user(state)) {
       shm::count(counters.requests);
+      if (choice.reason != Reason::kActive) {
+        count_reason(counters, choice.reason);
+      }
     }
     return Settled::kYes;
   }
@@ -189,16 +202,18 @@ Settled settle(PeerState& state) noexcept {
 }
 
 void note_outlook(Upstream& upstream) noexcept {
-  constexpr unsigned kAside = 0U + shm::kFallback + shm::kHold + shm::kMaintenance;
   const shm::Route& route = upstream.route.snapshot().route;
-  const std::uint32_t active = upstream.peers[shm::index_of(route.active)].count;
-  const std::uint32_t idle = upstream.peers[shm::index_of(shm::other(route.active))].count;
-  const bool alone = route.weight == 0 && !route.has(shm::kFallback);
-  upstream.outlook.straight = route.weight == 0 && (route.flags & kAside) == 0 && active != 0;
-  upstream.outlook.tries = alone ? active : active + idle;
-  if (upstream.outlook.tries == 0) {
-    upstream.outlook.tries = 1;
-  }
+  const shm::Color idle = shm::other(route.active);
+  const std::uint32_t here = upstream.peers[shm::index_of(route.active)].count;
+  const std::uint32_t there = upstream.peers[shm::index_of(idle)].count;
+  Outlook& outlook = upstream.outlook;
+  outlook.straight = !route.has(shm::kHold) && !route.has(shm::kMaintenance) && here != 0;
+  outlook.split = route.weight != 0 && !route.closed(idle) && there != 0;
+  outlook.fallback = route.has(shm::kFallback);
+  const std::uint32_t most = route.weight != 0 || outlook.fallback ? here + there : here;
+  outlook.tries = most != 0 ? most : 1;
+  outlook.exact = route.weight == 0 || (outlook.fallback && outlook.split);
+  upstream.seed = core::sticky_seed(upstream.app->name);
 }
 
 std::uint32_t tries_left(PeerState& state) noexcept {

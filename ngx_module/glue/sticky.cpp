@@ -8,15 +8,44 @@ namespace bluegreen::glue {
 
 namespace {
 
+// A variable that is the whole key is read where it lies: copying it costs more than hashing it.
+std::string_view value_of(ngx_http_request_t* r, const StickyKey& key) noexcept {
+  if (key.variable != NGX_ERROR) {
+    const ngx_http_variable_value_t* const value =
+        ngx_http_get_flushed_variable(r, static_cast<ngx_uint_t>(key.variable));
+    return value != nullptr && value->not_found == 0
+               ? std::string_view(reinterpret_cast<const char*>(value->data), value->len)
+               : std::string_view();
+  }
+  ngx_str_t text;
+  auto* const compiled = const_cast<ngx_http_complex_value_t*>(&key.value);
+  return ngx_http_complex_value(r, compiled, &text) == NGX_OK ? view(text) : std::string_view();
+}
+
 // The first key that is not empty; an empty one when all are.
-ngx_str_t key_of(ngx_http_request_t* r, const Upstream& upstream) noexcept {
-  ngx_str_t key = ngx_null_string;
-  for (ngx_uint_t i = 0; i < upstream.key_count && key.len == 0; ++i) {
-    if (ngx_http_complex_value(r, &upstream.keys[i], &key) != NGX_OK) {
-      return ngx_null_string;
-    }
+std::string_view key_of(ngx_http_request_t* r, const Upstream& upstream) noexcept {
+  std::string_view key;
+  for (ngx_uint_t i = 0; i < upstream.key_count && key.empty(); ++i) {
+    key = value_of(r, upstream.keys[i]);
   }
   return key;
+}
+
+// The index of the variable that is all of the text; NGX_ERROR: it is something else.
+ngx_int_t sole_variable(ngx_conf_t* cf, const ngx_str_t& text) noexcept {
+  ngx_str_t name = {text.len - 1, text.data + 1};
+  for (std::size_t i = 0; i < name.len; ++i) {
+    const u_char c = name.data[i];
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!letter && !(c >= '0' && c <= '9') && c != '_') {
+      return NGX_ERROR;
+    }
+  }
+  // $1 is a capture of the location's regular expression: no variable that has an index.
+  if (text.data[0] != '$' || name.len == 0 || (name.data[0] >= '0' && name.data[0] <= '9')) {
+    return NGX_ERROR;
+  }
+  return ngx_http_get_variable_index(cf, &name);
 }
 
 }  // namespace
@@ -27,10 +56,9 @@ core::Position position_of(PeerState& state, const shm::Route& route) noexcept {
     return *known;
   }
   Upstream& upstream = *state.upstream;
-  const ngx_str_t key = key_of(state.request, upstream);
-  const core::Position position =
-      key.len != 0 ? core::sticky_position(core::sticky_seed(upstream.app->name), view(key))
-                   : upstream.split.next(core::green_share(route));
+  const std::string_view key = key_of(state.request, upstream);
+  const core::Position position = !key.empty() ? core::sticky_position(upstream.seed, key)
+                                               : upstream.split.next(core::green_share(route));
   if (known != nullptr) {
     *known = position;
   }
@@ -50,8 +78,7 @@ extern "C" char* ngx_http_bluegreen_sticky(ngx_conf_t* cf, ngx_command_t*, void*
   }
   auto* const args = static_cast<ngx_str_t*>(cf->args->elts);
   const ngx_uint_t count = cf->args->nelts - 1;
-  auto* const keys = static_cast<ngx_http_complex_value_t*>(
-      ngx_pcalloc(cf->pool, count * sizeof(ngx_http_complex_value_t)));
+  auto* const keys = static_cast<StickyKey*>(ngx_pcalloc(cf->pool, count * sizeof(StickyKey)));
   if (keys == nullptr) {
     return static_cast<char*>(NGX_CONF_ERROR);
   }
@@ -60,11 +87,11 @@ extern "C" char* ngx_http_bluegreen_sticky(ngx_conf_t* cf, ngx_command_t*, void*
     ngx_memzero(&compile, sizeof(compile));
     compile.cf = cf;
     compile.value = &args[i + 1];
-    compile.complex_value = &keys[i];
+    compile.complex_value = &keys[i].value;
     if (ngx_http_compile_complex_value(&compile) != NGX_OK) {
       return static_cast<char*>(NGX_CONF_ERROR);
     }
-    if (keys[i].lengths == nullptr) {
+    if (keys[i].value.lengths == nullptr) {
       // The same for everybody: all clients would change sides at once.
       ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                          "invalid key \"%V\" in \"bluegreen_sticky\": expected a variable, as in "
@@ -72,6 +99,7 @@ extern "C" char* ngx_http_bluegreen_sticky(ngx_conf_t* cf, ngx_command_t*, void*
                          &args[i + 1]);
       return static_cast<char*>(NGX_CONF_ERROR);
     }
+    keys[i].variable = sole_variable(cf, args[i + 1]);
   }
   upstream->keys = keys;
   upstream->key_count = count;

@@ -38,16 +38,27 @@ struct Peer {
 
 struct Peers {
   std::uint32_t count = 0;
-  std::uint32_t serial = 0;  // another one whenever the list was made anew
+  std::uint32_t serial = 0;      // another one whenever the list was made anew
+  bool troubled = false;         // one of them may have failed; false: none has
   std::uint32_t crc = 0;         // of the table that it was made from
   std::uint64_t generation = 0;  // and when that was published
   core::Candidate candidates[shm::kMaxEndpoints];
   Peer list[shm::kMaxEndpoints] = {};
 };
 
-// What follows from the word and the tables in force, worked out when they are accepted (settle.hpp).
+// One key of bluegreen_sticky.
+struct StickyKey {
+  ngx_int_t variable;              // the index of the one that is the whole key; NGX_ERROR: none is
+  ngx_http_complex_value_t value;  // else
+};
+
+// What follows from the word and the tables in force, worked out when they are accepted
+// (settle.hpp).
 struct Outlook {
-  bool straight = false;    // first tries go to the active color, which has endpoints; nobody waits
+  bool straight = false;  // nobody waits, and every color that a first try may go to has endpoints
+  bool split = false;     // the weight gives the color that is not active a share
+  bool fallback = false;
+  bool exact = false;       // `tries` is what a first try has, while no endpoint has failed
   std::uint32_t tries = 1;  // the most that a request can need which is no preview
 };
 
@@ -56,12 +67,14 @@ struct Upstream {
   App* app = nullptr;
   core::AcceptedRoute route;
   core::Split split;
-  ngx_http_complex_value_t* keys = nullptr;  // bluegreen_sticky
+  const StickyKey* keys = nullptr;  // bluegreen_sticky
   ngx_uint_t key_count = 0;
+  std::uint64_t seed = 0;  // of their positions
   GateState gate;
   core::BalanceSettings balance;  // bluegreen_balance
   Peers peers[2];
   std::uint32_t tickets = 0;
+  core::Candidate gone;  // stands for every endpoint that has left its table under a try
   Outlook outlook;
   shm::EndpointTable defaults[2] = {};  // bluegreen_server lines; their `generation` stays 0
   std::uint64_t mirrored_word = 0;      // what telemetry's mirror is known to hold
