@@ -96,6 +96,7 @@ def test_switch_with_hold_that_nothing_can_prove_holds_nobody_and_is_60(ready: H
     assert verdict["reason"] == (f"telemetry cannot be read: {ready.telemetry}: no such file; "
                                  "nothing was held")
     assert verdict["headline"].startswith("app: not switched to green after ")
+    assert verdict["hint"].startswith("`bgctl doctor` says")
     assert ready.control.read_bytes() == before
 
 

@@ -103,7 +103,9 @@ int switch_with_hold(CommandContext& context, LockedApp& locked, Color color, mi
   Verdict verdict = held_verdict(app, color, *now, *end, took);
   verdict.headline += still_in_force(*locked.control, *now);
   if (end->code == ExitCode::kGate) {
-    verdict.hint = "give it longer with --timeout, or switch without --hold";
+    verdict.hint = end->steps.empty() ? "`bgctl doctor` says what NGINX lacks; a switch without "
+                                        "--hold needs no proof"
+                                      : "give it longer with --timeout, or switch without --hold";
   }
   return context.finish(verdict);
 }
