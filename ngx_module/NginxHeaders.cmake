@@ -29,6 +29,12 @@ if(NOT EXISTS ${nginx_source}/src/core/nginx.h OR NOT EXISTS ${nginx_source}/aut
   message(FATAL_ERROR "NGINX_SOURCE_DIR=${nginx_source} is no NGINX source tree: expected src/core/nginx.h and auto/options in it")
 endif()
 
+file(STRINGS ${nginx_source}/src/core/nginx.h nginx_version_line REGEX "define nginx_version ")
+string(REGEX MATCH "[0-9]+" nginx_version_number "${nginx_version_line}")
+if(NOT nginx_version_number OR nginx_version_number LESS 1022000)
+  message(FATAL_ERROR "${nginx_source}/src/core/nginx.h has \"${nginx_version_line}\": expected NGINX 1.22.0 (1022000) or newer")
+endif()
+
 file(SHA256 ${nginx_source}/src/core/nginx.h nginx_version_hash)
 set(nginx_stamp "${nginx_source}|${nginx_arguments}|${nginx_version_hash}")
 set(nginx_old "")
