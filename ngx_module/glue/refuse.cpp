@@ -39,6 +39,9 @@ bool leave_upstream(ngx_http_request_t* r) noexcept {
   ++r->main->count;
   ++r->main->count;
   (*u->cleanup)(r);
+#if (NGX_HTTP_CACHE)
+  u->cache_status = 0;  // or NGINX would send a stale response for NGX_BUSY, beside what we do
+#endif
   return true;
 }
 

@@ -90,6 +90,23 @@ def test_proxy_pass_with_a_variable_and_no_request_buffering_is_refused(stage) -
     assert stage.nginx.in_flight() == (0, 0)
 
 
+def test_late_request_with_a_cache_gives_its_entry_back_and_asks_again(stage) -> None:
+    for entry in ("MISS", "EXPIRED"):
+        stage.region.hold(60)
+        clients = [stage.ask("/variable_cached/x")]
+        stage.waits(1)
+        clients += [stage.ask("/variable_cached/x") for _ in range(2)]
+        stage.waits(3)
+        stage.region.release()
+        assert clients[0].answer().headers["X-Cache"] == entry
+        for client in clients[1:]:
+            assert client.answer().status == 200
+        for client in clients:
+            client.close()
+        assert stage.nginx.get("/variable_cached/x").headers["X-Cache"] == "HIT"
+        time.sleep(2.1)  # NGINX's cache counts in seconds
+
+
 def test_late_client_that_leaves_frees_its_place(stage) -> None:
     stage.region.hold(60)
     client = stage.ask("/variable", "POST", b"x" * 100000)
@@ -197,6 +214,26 @@ def test_keepalive_connection_waits_again_and_again(stage) -> None:
             stage.waits(1)
             stage.region.release()
             assert client.answer().status == 200
+
+
+def test_http2_bodies_that_passed_the_gate_arrive_whole() -> None:
+    with work_folder() as folder:
+        port = free_port()
+        (folder / "body").write_bytes(b"x" * 200000)
+        with Stage(folder) as stage:
+            stage.nginx.stop()
+            stage.nginx.http += (f"server {{ listen 127.0.0.1:{port} http2; "
+                                 "location / { set $name app; proxy_pass http://$name; } }\n")
+            stage.nginx.start()
+            stage.region.hold(60)
+            run = subprocess.Popen(["h2load", "-n", "6", "-c", "2", "-m", "3", "-d", folder / "body",
+                                    f"http://127.0.0.1:{port}/h2"], stdout=subprocess.PIPE, text=True)
+            stage.waits(6)
+            assert not stage.blue.seen
+            stage.region.release()
+            out, _ = run.communicate(timeout=20)
+            assert "6 succeeded" in out and "status codes: 6 2xx" in out, out
+            assert stage.blue.seen == ["POST /h2"] * 6
 
 
 def test_http2_streams_wait_and_a_killed_client_frees_their_places() -> None:

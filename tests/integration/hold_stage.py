@@ -18,6 +18,9 @@ MORE = """
     location /accel { proxy_pass http://app; }
     location /mirrored { mirror /check; proxy_pass http://app/gate; }
     location /background { mirror /check; proxy_pass http://plain/; }
+    location /variable_cached { set $name app; proxy_pass http://$name/; proxy_cache zone; proxy_cache_key $uri;
+                                proxy_cache_valid 200 1s; proxy_cache_lock on; proxy_ignore_headers Cache-Control;
+                                proxy_cache_use_stale error timeout; add_header X-Cache $upstream_cache_status; }
     location /sorry { error_page 503 /app/sorry; proxy_pass http://app/; }
     location /to_app { proxy_pass http://app/cut; error_page 502 = /again; }
     location /to_variable { proxy_pass http://app/cut; error_page 502 = /variable; }
@@ -34,6 +37,7 @@ class Stage:
         self.region.publish("green", "v2", [self.green.address])
         self.log = folder / "why.log"
         top = (f"log_format why '$bluegreen_reason $bluegreen_color $status $request_uri'; access_log {self.log} why;"
+               f"proxy_cache_path {folder}/cache keys_zone=zone:1m;"
                f"upstream plain {{ server {self.blue.address}; }}")
         http = self.region.http(free_port(), upstream=f"{upstream} keepalive 16;", more=MORE, top=top)
         self.nginx = Nginx(folder, http, **more)

@@ -173,6 +173,18 @@ def test_reload_while_requests_wait_loses_none_of_them(stage) -> None:
     stage.waits(0)
 
 
+def test_worker_shutdown_timeout_ends_the_wait_of_an_old_worker() -> None:
+    with work_folder() as folder, Stage(folder, main="worker_shutdown_timeout 500ms;") as stage:
+        stage.region.hold(60)
+        clients = [stage.ask(), stage.ask("/variable")]
+        stage.waits(2)
+        stage.nginx.reload()
+        until(lambda: all(client.closed() for client in clients), "NGINX closes them, as it was told")
+        stage.waits(0)
+        until(lambda: stage.nginx.status()["workers"]["live"] == 1, "the old worker has gone")
+        stage.region.release()
+
+
 def test_killed_worker_takes_its_waiting_requests_with_it() -> None:
     with work_folder() as folder, Stage(folder, "bluegreen_hold max=4;", allowed=r"exited on signal 9") as stage:
         stage.region.hold(60)

@@ -1,6 +1,7 @@
 """Maintenance: 503 with Retry-After from a page, per application, without reload."""
 
 import os
+import time
 
 import pytest
 
@@ -8,6 +9,9 @@ from harness import AsyncBackend, Connection, Nginx, Region, free_port, until, w
 
 MORE = """
     location /variable { set $name app; proxy_pass http://$name/; }
+    location /cached { set $name app; proxy_pass http://$name/; proxy_cache zone; proxy_cache_key $uri;
+                       proxy_cache_valid 200 1s; proxy_cache_use_stale error timeout;
+                       add_header X-Cache $upstream_cache_status; }
     location /other { proxy_pass http://other; }
     location /static { return 200 "static"; }
     location = /check { internal; proxy_pass http://app/; }
@@ -27,6 +31,7 @@ class Stage:
         self.region.init("other")
         self.region.publish("blue", "v1", [self.blue.address])
         top = f"log_format why '$bluegreen_reason $bluegreen_color $status $request_uri';"
+        top += f"proxy_cache_path {folder}/cache keys_zone=zone:1m;"
         top += f"access_log {folder}/why.log why;"
         top += f"upstream other {{ bluegreen other; bluegreen_server blue {self.blue.address}; }}"
         self.nginx = Nginx(folder, self.region.http(free_port(), upstream=f"{upstream} keepalive 16;", more=MORE,
@@ -94,6 +99,19 @@ def test_proxy_pass_with_a_variable_gets_the_page_too(stage) -> None:
         client.ask("/variable")
         assert client.answer().body == b"<h1>back soon</h1>\n"
     assert stage.nginx.in_flight() == (0, 0) and not stage.blue.seen
+
+
+def test_stale_response_in_a_cache_is_not_sent_beside_the_page(stage) -> None:
+    stage.region.flags("-maintenance")
+    assert stage.nginx.get("/cached").headers["X-Cache"] == "MISS"
+    until(lambda: stage.nginx.get("/cached").headers["X-Cache"] == "EXPIRED", "the entry grows old")
+    time.sleep(2.1)  # NGINX's cache counts in seconds
+    stage.region.flags("+maintenance")
+    with Connection(stage.nginx.port) as client:
+        client.ask("/cached")
+        assert client.answer().body == b"<h1>back soon</h1>\n"
+        client.ask("/static")
+        assert client.answer().body == b"static"
 
 
 def test_page_is_read_again_when_it_changes_and_nginx_has_its_own_when_it_is_gone(stage) -> None:
