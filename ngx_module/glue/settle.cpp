@@ -157,8 +157,7 @@ __attribute__((noinline)) Settled settle_by_all_rules(PeerState& state) noexcept
 bool goes_straight(const PeerState& state) noexcept {
   const Upstream& upstream = *state.upstream;
   return state.looked && upstream.outlook.straight && state.hold == nullptr &&
-         state.main->previews == 0 && upstream.route.index() != shm::kMaxApps &&
-         upstream.route.basis() != core::Basis::kNothing;
+         state.main->previews == 0;
 }
 
 }  // namespace
@@ -207,7 +206,9 @@ void note_outlook(Upstream& upstream) noexcept {
   const std::uint32_t here = upstream.peers[shm::index_of(route.active)].count;
   const std::uint32_t there = upstream.peers[shm::index_of(idle)].count;
   Outlook& outlook = upstream.outlook;
-  outlook.straight = !route.has(shm::kHold) && !route.has(shm::kMaintenance) && here != 0;
+  outlook.straight = upstream.route.index() != shm::kMaxApps &&
+                     upstream.route.basis() != core::Basis::kNothing && !route.has(shm::kHold) &&
+                     !route.has(shm::kMaintenance) && here != 0;
   outlook.split = route.weight != 0 && !route.closed(idle) && there != 0;
   outlook.fallback = route.has(shm::kFallback);
   const std::uint32_t most = route.weight != 0 || outlook.fallback ? here + there : here;

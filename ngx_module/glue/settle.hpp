@@ -18,7 +18,7 @@ enum class Settled : std::uint8_t {
 
 Settled settle(PeerState& state) noexcept;
 
-// After other tables or another word were accepted.
+// After other tables or another word were accepted, and when the region is another one.
 void note_outlook(Upstream& upstream) noexcept;
 
 // The most tries that a request can need, before it has a color.

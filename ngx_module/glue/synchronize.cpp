@@ -62,8 +62,8 @@ void attach_upstream(MainConf& conf, Upstream& upstream, bool changed, bool star
   }
   if (starting && !upstream.route.accepted()) {
     prepare_peers(upstream);
-    note_outlook(upstream);
   }
+  note_outlook(upstream);
 }
 
 }  // namespace
@@ -83,6 +83,7 @@ void refresh_slowly(MainConf& conf, Upstream& upstream, core::Look look) noexcep
     return;
   }
   conf.telemetry.say_attached(0, shm::ControlState::kDamaged);
+  note_outlook(upstream);
   if (!upstream.said_rejected) {
     report_rejected(conf, upstream, speaker(conf));
   }
@@ -102,6 +103,7 @@ bool resolve_app(MainConf& conf, Upstream& upstream) noexcept {
   }
   upstream.route.attach(region, index, false);
   refresh(conf, upstream);
+  note_outlook(upstream);
   return true;
 }
 

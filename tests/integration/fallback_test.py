@@ -1,8 +1,10 @@
 """Fallback: a request whose color cannot be reached goes to the other one, where the word allows it."""
 
+import threading
+
 import pytest
 
-from harness import AsyncBackend, Connection, Nginx, Region, free_port, no_keepalive, until, work_folder
+from harness import AsyncBackend, Connection, Nginx, Region, free_port, no_keepalive, often, until, work_folder
 
 REASON = "add_header X-Reason $bluegreen_reason always; add_header X-Upstream $upstream_addr always;"
 
@@ -165,3 +167,45 @@ def test_drain_counts_a_request_that_fell_back_on_the_color_that_serves_it(stage
         green.open_gate()
         assert client.answer().headers["X-Reason"] == "fallback"
         until(lambda: nginx.in_flight() == (0, 0), "the gauges fall")
+
+
+def test_no_request_reaches_a_color_that_was_closed_under_weighted_and_falling_back_requests() -> None:
+    """A drain of the other color, again and again, while weight, retries and fallback lead there."""
+    with work_folder() as folder, AsyncBackend("green", "v2") as green, AsyncBackend("blue", "v1") as blue:
+        region = Region(folder)
+        region.init()
+        region.publish("blue", "v1", [blue.address, f"127.0.0.1:{free_port()}"])
+        upstream = "bluegreen_balance round_robin max_fails=1 fail_timeout=20ms; keepalive 16;"
+        http = region.http(free_port(), listen="reuseport", upstream=upstream, top="keepalive_requests 1000000;",
+                           location="proxy_next_upstream error http_500;")
+        with Nginx(folder, http, workers=2, level="crit") as nginx:
+            failed: list[int] = []
+            done = threading.Event()
+
+            def load(path: str) -> None:
+                with Connection(nginx.port) as client:
+                    while not done.is_set():
+                        client.ask(path)
+                        status = client.answer().status
+                        if status not in (200, 500, 502):  # 502: blue's answers of 500 leave the dead one
+                            failed.append(status)
+
+            # Blue's 500s send a part of the requests to green by fallback, the weight another one.
+            threads = [threading.Thread(target=load, args=(path,)) for path in ("/", "/", "/status/500")]
+            for thread in threads:
+                thread.start()
+            for _ in range(often(10)):
+                region.publish("green", "v2", [green.address])
+                region.weight(5000)
+                region.flags("+fallback")
+                before = len(green.seen)
+                until(lambda n=before: len(green.seen) > n + 20, "green is asked", 10, 0.001)
+                region.close("green")
+                until(lambda: nginx.in_flight()[1] == 0, "green's gauges are 0", 10, 0.001)
+                drained, asked = len(green.seen), len(blue.seen)
+                until(lambda n=asked: len(blue.seen) > n + 50, "the load goes on, on blue", 10, 0.001)
+                assert len(green.seen) == drained
+            done.set()
+            for thread in threads:
+                thread.join()
+            assert failed == []
