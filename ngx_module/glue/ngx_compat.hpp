@@ -22,6 +22,29 @@ inline void end_header_chain(ngx_table_elt_t* header) noexcept {
 #endif
 }
 
+// 1.23.0: the Cookie headers are a list instead of an array. Asks `look` about each until it says
+// true.
+template <typename Look>
+inline bool any_cookie_header(const ngx_http_request_t& r, Look look) noexcept {
+#if (nginx_version >= 1023000)
+  for (const ngx_table_elt_t* header = r.headers_in.cookie; header != nullptr;
+       header = header->next) {
+    if (look(*header)) {
+      return true;
+    }
+  }
+#else
+  const auto* const* const headers =
+      static_cast<const ngx_table_elt_t* const*>(r.headers_in.cookies.elts);
+  for (ngx_uint_t i = 0; i < r.headers_in.cookies.nelts; ++i) {
+    if (look(*headers[i])) {
+      return true;
+    }
+  }
+#endif
+  return false;
+}
+
 // Something already sits where a balancer puts its init_upstream. Up to 1.29.6 that may be
 // `keepalive`, which wraps what was there before it and so would be thrown away; later versions
 // wrap at another moment, and only another balancer is found here.

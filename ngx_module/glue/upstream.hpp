@@ -49,6 +49,7 @@ struct Peers {
 // One key of bluegreen_sticky.
 struct StickyKey {
   ngx_int_t variable;              // the index of the one that is the whole key; NGX_ERROR: none is
+  ngx_str_t cookie;                // in lower case, when that is $cookie_NAME; else empty
   ngx_http_complex_value_t value;  // else
 };
 
