@@ -4,6 +4,7 @@
 #include "ngx_module/glue/hold.hpp"
 #include "ngx_module/glue/maintenance.hpp"
 #include "ngx_module/glue/preview.hpp"
+#include "ngx_module/glue/status_handler.hpp"
 
 namespace bluegreen::glue {
 
@@ -58,6 +59,26 @@ bool bypasses(const ngx_http_upstream_conf_t&) noexcept {
   return true;
 }
 #endif
+
+const ngx_http_core_loc_conf_t& location_of(ngx_conf_t* cf) noexcept {
+  return *static_cast<ngx_http_core_loc_conf_t*>(
+      ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+}
+
+// A location whose upstream is known at run time only may lead to one with a preview.
+void warn_of_cache(ngx_conf_t* cf) noexcept {
+  const auto& conf =
+      *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_bluegreen_module));
+  const ngx_http_core_loc_conf_t& location = location_of(cf);
+  if (conf.preview_names != nullptr && location.handler != nullptr &&
+      location.handler != ngx_http_bluegreen_status_handler) {
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "location \"%V\" has a cache and an upstream that is known at run time only: a "
+                  "preview gets answers out of the cache unless its \"cache_bypass\" names "
+                  "\"$bluegreen_preview\"",
+                  &location.name);
+  }
+}
 
 __attribute__((noinline)) ngx_int_t stop(ngx_http_request_t* r, Upstream& upstream) noexcept {
   PeerState* const state = obtain_state(r, upstream);
@@ -119,26 +140,31 @@ char* ngx_http_bluegreen_merge_loc_conf(ngx_conf_t* cf, void*, void* child) {
   using namespace bluegreen::glue;
   auto& conf = *static_cast<ngx_http_bluegreen_loc_conf_t*>(child);
   const auto& context = *static_cast<ngx_http_conf_ctx_t*>(cf->ctx);
+  bool known = false;   // some pass names its upstream
+  bool cached = false;  // some cache does not ask whether it is a preview
   for (ngx_module_t** module = cf->cycle->modules; *module != nullptr; ++module) {
     if (!is_pass_module(**module)) {
       continue;
     }
     const auto& pass =
         *static_cast<ngx_http_upstream_conf_t*>(context.loc_conf[(*module)->ctx_index]);
+    known = known || pass.upstream != nullptr;
+    cached = cached || !bypasses(pass);
     Upstream* const upstream = upstream_behind(pass);
     if (upstream == nullptr) {
       continue;
     }
     conf.upstream = upstream;
     if (upstream->gate.preview_bit != 0 && !bypasses(pass)) {
-      const auto& location =
-          *static_cast<ngx_http_core_loc_conf_t*>(context.loc_conf[ngx_http_core_module.ctx_index]);
       ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                     "location \"%V\" leads to upstream \"%V\", which has \"bluegreen_preview\", "
                     "through a cache: its \"cache_bypass\" must name \"$bluegreen_preview\"",
-                    &location.name, &pass.upstream->host);
+                    &location_of(cf).name, &pass.upstream->host);
       return static_cast<char*>(NGX_CONF_ERROR);
     }
+  }
+  if (cached && !known) {
+    warn_of_cache(cf);
   }
   return NGX_CONF_OK;
 }

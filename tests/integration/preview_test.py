@@ -304,6 +304,23 @@ def test_missing_at_the_start_is_a_warning_and_taken_when_it_comes() -> None:
             until(lambda: stage.color()[0] == "green", "the secret is taken")
 
 
+def test_cache_before_an_upstream_known_at_run_time_is_warned_of() -> None:
+    with work_folder() as folder:
+        stage = Stage(folder)
+        run = stage.nginx.test()
+        assert run.returncode == 0 and "[warn]" not in run.stderr, run.stderr
+        http = stage.nginx.http
+        # inherited where nobody uses it
+        stage.nginx.http = f"fastcgi_cache_path {folder}/fastcgi keys_zone=other:1m; fastcgi_cache other;\n" + http
+        run = stage.nginx.test()
+        assert run.returncode == 0 and 'location "/other"' not in run.stderr and "/static" not in run.stderr, run.stderr
+        stage.nginx.http = http
+        stage.nginx.http = stage.nginx.http.replace("location /variable {", "location /variable { proxy_cache zone;")
+        run = stage.nginx.test()
+        assert run.returncode == 0 and '[warn]' in run.stderr, run.stderr
+        assert 'location "/variable" has a cache and an upstream that is known at run time only' in run.stderr
+
+
 @pytest.mark.parametrize("old, new, message", [
     ("bluegreen_preview $http_x_bluegreen_preview", "bluegreen_preview $arg_preview",
      'invalid source "$arg_preview" in "bluegreen_preview": expected "$http_NAME" or "$cookie_NAME": only these can '
