@@ -73,10 +73,9 @@ std::uint64_t take_all(ngx_http_request_t* r, const PreviewName& name) noexcept 
   }
   HeaderList headers(r->headers_in.headers);
   while (ngx_table_elt_t* const header = headers.current()) {
-    if (!take(name, *header, bits)) {
+    // Without memory to remove it, it stays, without a value.
+    if (!take(name, *header, bits) || !headers.remove(r->pool)) {
       headers.step();
-    } else if (!headers.remove(r->pool)) {
-      headers.step();  // no memory: it stays, without a value
     }
   }
   return bits;
