@@ -9,7 +9,8 @@ This is the one place that says what is compared with what:
     lua      plain, with the upstream's name out of a shared dictionary by set_by_lua
     counted  the same with in-flight counters
 
-An NGINX each, because a module may cost something in every server block of an NGINX that has it. The server
+An NGINX each, because a module may cost something in every server block of an NGINX that has it; bare and
+full have a plain upstream beside them too, so that both differences can be told. The server
 blocks differ in nothing but the name of their upstream, which is of one length (it is the Host header that
 is sent). Nothing is logged unless the caller says how, and no connection ends by a count of requests.
 """
@@ -107,6 +108,7 @@ class Front:
     main: str = ""
     ours: bool = False  # has our module
     region: Region | None = None
+    beside: int = 0  # port of a plain upstream in the same NGINX
 
     def nginx(self, **more: object) -> Nginx:
         module = {} if self.ours else {"module": None}
@@ -144,7 +146,8 @@ class Maker:
         region.init()
         region.publish("blue", "v1", [self.address])
         front = self._front(name, app, region.top() + upstream(app, f"bluegreen {app};{inside}"))
-        front.ours, front.region = True, region
+        front.ours, front.region, front.beside = True, region, free_port()
+        front.http += upstream("raw", f"server {self.address};") + server(front.beside, "raw", log=self.log)
         return front
 
     def bare(self) -> Front:

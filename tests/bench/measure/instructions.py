@@ -1,4 +1,8 @@
-"""Instructions a request, counted by callgrind: each front against the plain one.
+"""Instructions a request, counted by callgrind: each front against a plain one.
+
+Against two plain ones: a plain upstream in the same NGINX (what a server block pays that goes through us), and
+an NGINX that does not have the module (what else the module costs everybody: a phase handler, a header
+filter, a timer in the tree).
 
 Two runs of a single-process NGINX for each front: a base (a few requests, so that everything that is done once
 is done), and the base and N more requests. One client, one keep-alive connection, one
@@ -117,6 +121,11 @@ class Cost:
     functions: collections.Counter[str]
 
 
+def beside(front: Front) -> Front:
+    """The plain upstream in the same NGINX."""
+    return dataclasses.replace(front, name=f"{front.name}-beside", port=front.beside)
+
+
 def cost_of(front: Front, count: int, kind: Kind, profile: bool) -> Cost:
     base, process = run(front, "base", 0, kind), run(front, "run", count, kind)
     functions: collections.Counter[str] = collections.Counter()
@@ -139,17 +148,23 @@ def differences(plain: Cost, other: Cost, count: int) -> list[str]:
 class Figure:
     front: str
     kind: str
-    plain: float
+    plain: float  # an NGINX without the module
+    beside: float  # a plain upstream in the same NGINX; the same as `plain` where there is none
     cost: float
     profile: list[str]
 
     @property
-    def difference(self) -> float:
+    def over_beside(self) -> float:
+        return self.cost - self.beside
+
+    @property
+    def over_plain(self) -> float:
         return self.cost - self.plain
 
     def notes(self) -> list[str]:
-        return [f"{self.front}, {self.kind}: plain {self.plain:.0f}, {self.front} {self.cost:.0f}, "
-                f"{self.difference:+.0f}", *self.profile]
+        return [f"{self.front}, {self.kind}: {self.cost:.0f}; plain beside it {self.beside:.0f}, "
+                f"{self.over_beside:+.0f}; plain without the module {self.plain:.0f}, {self.over_plain:+.0f}",
+                *self.profile]
 
 
 def compare(options: argparse.Namespace, plain: Front, others: list[Front], kind: Kind) -> list[Figure]:
@@ -161,8 +176,9 @@ def compare(options: argparse.Namespace, plain: Front, others: list[Front], kind
     figures = []
     for front in others:
         cost = cost_of(front, count, kind, options.profile)
-        profile = differences(measure, cost, count) if options.profile else []
-        figures.append(Figure(front.name, kind.name, measure.each, cost.each, profile))
+        near = cost_of(beside(front), count, kind, options.profile) if front.beside else measure
+        profile = differences(near, cost, count) if options.profile else []
+        figures.append(Figure(front.name, kind.name, measure.each, near.each, cost.each, profile))
     return figures
 
 
@@ -175,14 +191,24 @@ def measure_flip(full: Front) -> float:
     return (flips - still) / FLIPS
 
 
+def figures_of(figures: list[Figure]) -> dict[str, object]:
+    return {"kinds": [{**dataclasses.asdict(figure), "over_beside": figure.over_beside,
+                       "over_plain": figure.over_plain} for figure in figures]}
+
+
 def row(name: str, what: str, figures: list[Figure], limit: int | None) -> Row:
-    worst = max(figure.difference for figure in figures)
-    return Row(name, f"instructions a request against a plain `upstream` + `keepalive` (callgrind): {what}",
+    """Against a plain upstream in the same NGINX."""
+    worst = max(figure.over_beside for figure in figures)
+    return Row(name, f"instructions a request against a plain `upstream` + `keepalive` beside it (callgrind): {what}",
                f"{worst:+.0f}", f"<= +{limit}" if limit else "none", limit is None or worst <= limit,
-               [note for figure in figures for note in figure.notes()],
-               {"difference": worst,
-                "kinds": [{"kind": figure.kind, "plain": figure.plain, "cost": figure.cost,
-                           "difference": figure.difference} for figure in figures]})
+               [note for figure in figures for note in figure.notes()], {"difference": worst, **figures_of(figures)})
+
+
+def off_row(name: str, what: str, figures: list[Figure]) -> Row:
+    """Against an NGINX that does not have the module."""
+    worst = max(figure.over_plain for figure in figures)
+    return Row(name, f"the same against an NGINX without the module: {what}", f"{worst:+.0f}", "none", True, [],
+               {"difference": worst, **figures_of(figures)})
 
 
 def measure_instructions(options: argparse.Namespace) -> list[Row]:
@@ -198,8 +224,12 @@ def measure_instructions(options: argparse.Namespace) -> list[Row]:
         logged = compare(options, make.plain(), [full], LOGGED)
     with backend() as (folder, port):
         flip = measure_flip(Maker(folder, port).full())
-    rows = [row("instructions", "bluegreen", [f for f in figures if f.front == "bare"], LIMIT_BARE),
-            row("instructions-full", "everything on", [f for f in figures if f.front == "full"], LIMIT_FULL),
+    bare = [figure for figure in figures if figure.front == "bare"]
+    everything = [figure for figure in figures if figure.front == "full"]
+    rows = [row("instructions", "bluegreen", bare, LIMIT_BARE),
+            row("instructions-full", "everything on", everything, LIMIT_FULL),
+            off_row("instructions-off", "bluegreen", bare),
+            off_row("instructions-full-off", "everything on", everything),
             row("instructions-logged", "everything on, our four variables in the access log", logged, None),
             Row("instructions-flip", "instructions that a flip costs each worker, in its next request (everything on)",
                 f"{flip:+.0f}", "none", True, [], {"flip": flip, "flips": FLIPS})]
@@ -207,7 +237,7 @@ def measure_instructions(options: argparse.Namespace) -> list[Row]:
         with backend() as (folder, port):
             make = Maker(folder, port)
             lua = compare(options, make.plain(), [make.lua(), make.counted()], KINDS[0])
-        rows += [row(f"instructions-{figure.front}",
-                     "NGINX + Lua shared dictionary" + (", in-flight counters" if figure.front == "counted" else ""),
-                     [figure], None) for figure in lua]
+        rows += [off_row(f"instructions-{figure.front}",
+                         "NGINX + Lua shared dictionary" + (", in-flight counters" if figure.front == "counted" else ""),
+                         [figure]) for figure in lua]
     return rows
