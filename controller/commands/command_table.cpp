@@ -13,7 +13,7 @@ constexpr OptionSpec kSwitchOptions[] = {
     {"--force", "", "switch to a color even if nothing is known to serve it"},
     {"--hold", "", "let new requests wait until nothing is in flight, and flip then"},
     {"--timeout", "DURATION",
-     "with --hold: go back and end with 60 after this time (default 30s)"}};
+     "with --hold: go back and end with 60 after this time (default 20s)"}};
 
 constexpr ArgumentSpec kWeightArguments[] = {
     {"PERCENT", "0 to 100, with at most two decimals: \"5\", \"0.25\""}};

@@ -17,7 +17,9 @@
 namespace bluegreen {
 namespace {
 
-constexpr milliseconds kHoldLimit{30'000};
+// Below the 30 s of bluegreen_hold: a request held from the first moment on is not answered 503
+// before the way back.
+constexpr milliseconds kHoldLimit{20'000};
 constexpr milliseconds kLongestHold{shm::kMaxHoldNs / 1'000'000};
 
 Verdict verdict_of(const std::string& app, Color color, const shm::AppSnapshot& before,
