@@ -213,6 +213,7 @@ def test_requests_of_a_worker_that_was_killed_while_it_shut_down_take_no_place()
         old = next(worker for worker in stage.nginx.workers() if worker.leaving)
         os.kill(old.pid, signal.SIGKILL)  # nobody takes its slot, so nobody sets its gauges to 0
         until(lambda: len(stage.nginx.workers()) == 1, "the old worker is gone")
+        stage.waits(0)  # a dying process has no command line any more, and still its locks
         for client in clients:
             client.close()
         clients = [stage.ask() for _ in range(4)]
