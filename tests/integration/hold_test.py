@@ -192,7 +192,7 @@ def test_killed_worker_takes_its_waiting_requests_with_it() -> None:
         stage.waits(4)
         before = stage.nginx.workers()[0]
         os.kill(before.pid, signal.SIGKILL)
-        until(lambda: stage.nginx.workers() and stage.nginx.workers()[0] != before, "a new worker")
+        until(lambda: any(worker != before for worker in stage.nginx.workers()), "a new worker")
         for client in clients:
             client.close()
         stage.waits(0)

@@ -145,7 +145,7 @@ def test_killed_worker_takes_its_requests_with_it_and_its_successor_begins_at_0(
             held(nginx, blue)
             before = nginx.workers()[0]
             os.kill(before.pid, signal.SIGKILL)
-            until(lambda: nginx.workers() and nginx.workers()[0] != before, "a new worker")
+            until(lambda: any(worker != before for worker in nginx.workers()), "a new worker")
             until(lambda: nginx.in_flight() == (0, 0), "the dead worker's request is not counted")
             figures = nginx.status()["apps"]["app"]["colors"]["blue"]
             assert figures["requests"] == 2  # counters run on
