@@ -15,11 +15,10 @@ std::string found(std::string_view header, std::string_view name = "uid") {
 
 }  // namespace
 
-TEST_CASE("Cookie's value is found in any place, without case, with spaces and either separator") {
+TEST_CASE("Cookie's value is found in any place, without case, and with spaces") {
   CHECK(found("uid=7") == "=7");
   CHECK(found("a=1; uid=7") == "=7");
   CHECK(found("a=1;uid=7;b=2") == "=7");
-  CHECK(found("a=1, uid=7; b=2") == "=7");
   CHECK(found("a=1; UiD  =  7; uid=8") == "=7");
   CHECK(found("uid=7,8; b=2") == "=7,8");
   CHECK(found("uid=") == "=");
@@ -31,6 +30,6 @@ TEST_CASE("Cookie's value is found in any place, without case, with spaces and e
 TEST_CASE("Cookie of another name is none, however near it comes") {
   const std::string header =
       GENERATE(as<std::string>{}, "", "u", "uid", "uid ", "uid7", "uids=7", "xuid=7", "a=uid=7",
-               ";", ",", "a=1;", "a=1; ", "a=\"uid=7\"", "=7", "ui=7; id=7");
+               ";", ",", "a=1, uid=7; b=2", "a=1;", "a=1; ", "a=\"uid=7\"", "=7", "ui=7; id=7");
   CHECK(found(header) == "none");
 }
