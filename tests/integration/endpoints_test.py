@@ -184,6 +184,26 @@ def test_endpoints_of_all_families_share_the_requests() -> None:
                 assert {a.headers["X-Upstream"] for a in answers} == {four.address, six, f"unix:{path}"}
 
 
+def test_all_endpoints_are_asked_again_at_once_when_all_have_failed() -> None:
+    with stage(0) as (folder, region, _):
+        ports = [free_port(), free_port()]
+        region.publish("blue", "v1", [f"127.0.0.1:{port}" for port in ports])
+        with Nginx(folder, region.http(free_port())) as nginx:
+            assert nginx.get("/").status == 502  # both are out for ten seconds
+            with AsyncBackend("blue", "back", port=ports[1]):
+                assert [nginx.get("/").status for _ in range(6)] == [200] * 6
+
+
+def test_answer_of_a_weighted_request_is_passed_on_when_its_color_has_no_other_endpoint() -> None:
+    with stage(1) as (folder, region, (a,)), AsyncBackend("green", "g") as green:
+        region.publish("green", "g", [green.address])
+        region.weight(10000)
+        with Nginx(folder, region.http(free_port(), location="proxy_next_upstream error http_500;")) as nginx:
+            answer = nginx.get("/status/500")
+            assert answer.status == 500 and answer.headers["X-Release"] == "g"
+            assert a.seen == [] and green.seen == ["GET /status/500"]
+
+
 @pytest.mark.parametrize("line, message", [
     ("bluegreen_balance random;",
      'invalid parameter "random" in "bluegreen_balance": expected "round_robin" or "least_conn" in '),
