@@ -10,7 +10,7 @@ namespace {
 
 std::string found(std::string_view header, std::string_view name = "uid") {
   std::string_view value;
-  return cookie_value(header, name, value) ? "=" + std::string(value) : "none";
+  return cookie_value(header, name, value) ? std::string("=").append(value) : "none";
 }
 
 }  // namespace
