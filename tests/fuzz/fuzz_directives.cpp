@@ -1,10 +1,11 @@
-// What stands behind the module's directives, through every parser of core: times, holds,
-// maintenance, previews' variables, endpoints, names.
+// What stands behind the module's directives, through every parser of core: times, balancing,
+// holds, maintenance, previews' variables, endpoints, names.
 //
 // Promised: a parser says yes only to what keeps its limits, and an endpoint that was understood is
 // the same one when it is written and read again.
 #include <string_view>
 
+#include "ngx_module/core/balance_settings.hpp"
 #include "ngx_module/core/duration.hpp"
 #include "ngx_module/core/gate_settings.hpp"
 #include "ngx_module/core/preview.hpp"
@@ -29,6 +30,24 @@ void endpoints(std::string_view text) {
   shm::Endpoint again{};
   expect(length != 0 && shm::parse_endpoint({written, length}, again));
   expect(std::memcmp(&endpoint, &again, sizeof(endpoint)) == 0);
+}
+
+// What was refused may have left anything: NGINX does not start then.
+void balance(std::string_view text) {
+  core::BalanceSettings settings;
+  core::parse_method(text, settings);
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const char* const expected = core::parse_balance(text.substr(0, end), settings);
+    expect(expected == nullptr || *expected != '\0');
+    if (expected != nullptr) {
+      return;
+    }
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  expect(settings.rules.max_fails <= core::kMostFails && settings.rules.fail_timeout_ms >= 1 &&
+         settings.rules.fail_timeout_ms <= core::kLongestTimeMs &&
+         settings.rules.slow_start_ms <= core::kLongestTimeMs);
 }
 
 // Words of one directive, as NGINX hands them over one by one.
@@ -66,6 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     expect(core::is_header(source, source.text()));
   }
   endpoints(text);
+  balance(text);
   char name[shm::kAppNameSize];
   expect(!shm::is_app_name(text) || (shm::set_text(name, text) && shm::text_of(name) == text));
   expect(core::sticky_position(core::sticky_seed("app"), text) < shm::kMaxWeight);
