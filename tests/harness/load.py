@@ -37,7 +37,12 @@ class Load:
         begin = time.monotonic_ns()
         self.flips.write_text(f"{begin} {begin + 1} {self.color}\n")
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
-        until(lambda: self.record.exists() and self.record.stat().st_size > 0, "the load has begun")
+        try:
+            until(lambda: self.record.exists() and self.record.stat().st_size > 0, "the load has begun")
+        except AssertionError:
+            self.process.kill()
+            self.process.wait()
+            raise
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:

@@ -39,7 +39,11 @@ class UpstreamProcess:
         env = dict(os.environ, GATE=f"http://{self.gate.address}", COLOR=self.gate.color, PYTHONDONTWRITEBYTECODE="1")
         self._process = subprocess.Popen(self._command, env=env, stdin=subprocess.DEVNULL, stdout=self._log,
                                          stderr=subprocess.STDOUT, start_new_session=True)
-        until(self._ready, f"the {self.protocol} server listens", 20)
+        try:
+            until(self._ready, f"the {self.protocol} server listens", 20)
+        except AssertionError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -22,7 +22,7 @@ def run_deploy_pid(host: Host) -> int:
 
 
 def test_soak_allows_fallback_and_other_commands_get_10_until_it_is_over() -> None:
-    with a_host(soak="2s") as (host, nginx):
+    with a_host(soak="8s") as (host, nginx):
         host.done("deploy", "v1")
         deploy = host.start("deploy", "v2")
         until(lambda: app_of(host)["active"] == "blue", "it has flipped")

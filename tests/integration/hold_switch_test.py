@@ -2,13 +2,16 @@
 flight, the way back when that cannot be had, and what a bgctl leaves that was killed in the middle."""
 
 import asyncio
+import contextlib
 import json
+import os
 import pathlib
 import signal
 import statistics
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -79,11 +82,17 @@ class Stage:
         app = self.status()["apps"]["app"]
         return app["active"], app["flags"]
 
-    def load(self, clients: int = 16) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextlib.contextmanager
+    def load(self, clients: int = 16) -> Iterator[subprocess.Popen[str]]:
+        process = subprocess.Popen(
             [program("loadgen"), "--host", "127.0.0.1", "--port", str(self.nginx.port), "--clients", str(clients),
              "--method", "POST", "--body", "512", "--seconds", "180", "--record", self.folder / "record.csv"],
             stdout=subprocess.PIPE, text=True)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     def judged(self, load: subprocess.Popen[str], flips: list[str]) -> dict:
         load.send_signal(signal.SIGTERM)
@@ -98,8 +107,7 @@ class Stage:
 def test_two_colors_never_work_at_one_moment_when_bgctl_switches_with_hold_under_load(figures) -> None:
     shift = Shift()
     with work_folder() as folder, Working("blue", "v1", shift) as blue, Working("green", "v2", shift) as green, \
-            Stage(folder, blue, green) as stage:
-        load = stage.load()
+            Stage(folder, blue, green) as stage, stage.load() as load:
         until(lambda: shift.done > 100, "the load has begun")
         workers, flips, held, took = stage.nginx.workers(), [], [], []
         for number in range(SWITCHES):
@@ -126,8 +134,7 @@ def test_two_colors_never_work_at_one_moment_when_bgctl_switches_with_hold_under
 def test_two_colors_do_work_at_one_moment_when_bgctl_switches_without_hold() -> None:
     shift = Shift()
     with work_folder() as folder, Working("blue", "v1", shift) as blue, Working("green", "v2", shift) as green, \
-            Stage(folder, blue, green) as stage:
-        load = stage.load()
+            Stage(folder, blue, green) as stage, stage.load() as load:
         until(lambda: shift.done > 100, "the load has begun")
         for color in ("green", "blue") * 10:
             stage.bgctl("switch", color)
@@ -151,14 +158,14 @@ def test_switch_with_hold_that_cannot_drain_goes_back_and_is_60(figures) -> None
             slow.ask("/gate")
             until(lambda: blue.waiting == 1, "the request is in flight on blue")
         begin = time.monotonic()
-        switch = subprocess.Popen([program("bgctl"), "switch", "green", "--hold", "--timeout", "700ms",
+        switch = subprocess.Popen([program("bgctl"), "switch", "green", "--hold", "--timeout", "3s",
                                    *map(str, stage.options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         until(lambda: stage.route()[1] == ["hold"], "it holds")
         held.ask("/")
         until(lambda: stage.status()["apps"]["app"]["colors"]["blue"]["waiting"] == 1, "the second one waits")
         out, err = switch.communicate(timeout=20)
         took = time.monotonic() - begin
-        figures(limit_ms=700, took_ms=round(took * 1000))
+        figures(limit_ms=3000, took_ms=round(took * 1000))
         assert switch.returncode == 60, (out, err)
         assert out.startswith("app: not switched to green after ") and ": blue serves (release v1" in out
         assert "1 request still in flight on blue when the time was up" in out
@@ -167,16 +174,20 @@ def test_switch_with_hold_that_cannot_drain_goes_back_and_is_60(figures) -> None
         assert (app["active"], app["flags"], app["weight"]) == ("blue", [], 2500)
         blue.open_gate()
         assert slow.answer().headers["X-Color"] == "blue"
-        assert 0.7 <= took < 5 or stage.nginx.sanitized
+        assert 3 <= took < 8 or stage.nginx.sanitized
 
 
-def kill_at_store(stage: Stage, number: int, *words: object) -> int:
-    """bgctl dies of SIGKILL as it makes that store durable: what it stored is visible, nothing follows."""
+def kill_at_store(stage: Stage, number: int, *words: object) -> bool:
+    """bgctl dies of SIGKILL as it makes that store durable: what it stored is visible, nothing follows. False when
+    it has ended well before: there is no such store."""
+    env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")  # the leak check refuses to be traced
     run = subprocess.run(
         ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=msync", "-e", f"inject=msync:signal=KILL:when={number}",
          program("bgctl"), *map(str, words), *map(str, stage.options)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False)
-    return run.returncode
+        env=env, capture_output=True, text=True, timeout=60, check=False)
+    killed = run.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    assert killed or run.returncode == 0, run
+    return killed
 
 
 def test_bgctl_killed_at_each_store_of_a_switch_with_hold_leaves_one_color_serving(figures) -> None:
@@ -185,9 +196,10 @@ def test_bgctl_killed_at_each_store_of_a_switch_with_hold_leaves_one_color_servi
         ends, number, killed = [], 0, True
         while killed:
             number += 1
+            assert number < 20, "it stores a word more than twenty times"
             stage.bgctl("switch", "blue")
             stage.bgctl("weight", "0", "--force")
-            killed = kill_at_store(stage, number, "switch", "green", "--hold", "--timeout", "20s") != 0
+            killed = kill_at_store(stage, number, "switch", "green", "--hold", "--timeout", "20s")
             active, flags = stage.route()
             ends.append(f"{active}{'+hold' if 'hold' in flags else ''}")
             # Whatever comes next finds what was left and ends it.
@@ -202,13 +214,12 @@ def test_bgctl_killed_at_each_store_of_a_switch_with_hold_leaves_one_color_servi
 
 def test_switches_with_hold_that_are_killed_under_load_fail_no_request(figures) -> None:
     with work_folder() as folder, NginxBackend("blue", "v1") as blue, NginxBackend("green", "v2") as green, \
-            Stage(folder, blue, green) as stage:
-        load, kills = stage.load(8), 0
+            Stage(folder, blue, green) as stage, stage.load(8) as load:
+        kills = 0
         until(lambda: len(blue.requests()) > 100, "the load has begun")
         for number in range(1, 6):
             stage.bgctl("switch", "blue")
-            killed = kill_at_store(stage, number, "switch", "green", "--hold", "--timeout", "100ms")
-            kills += killed != 0
+            kills += kill_at_store(stage, number, "switch", "green", "--hold", "--timeout", "100ms")
             if number == 4:  # nobody comes: it ends by itself
                 until(lambda: "hold" not in stage.route()[1], "the hold is over", every=0.1)
             serving = {"blue": blue, "green": green}[stage.route()[0]]
@@ -228,14 +239,14 @@ def test_hold_of_a_killed_switch_ends_by_its_deadline_and_old_serves_on() -> Non
         slow.ask("/gate")
         until(lambda: blue.waiting == 1, "the request is in flight")
         begin = time.monotonic()
-        switch = subprocess.Popen([program("bgctl"), "switch", "green", "--hold", "--timeout", "500ms",
+        switch = subprocess.Popen([program("bgctl"), "switch", "green", "--hold", "--timeout", "2s",
                                    *map(str, stage.options)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(lambda: stage.route()[1] == ["hold"], "it holds", every=0.005)
         switch.kill()
         switch.wait(10)
         held.ask("/")
         assert held.answer().headers["X-Color"] == "blue"
-        assert time.monotonic() - begin < 6 or stage.nginx.sanitized  # 500 ms, and 2 s of margin
+        assert time.monotonic() - begin < 8 or stage.nginx.sanitized  # 2 s, and 2 s of margin
         assert stage.route() == ("blue", [])
         assert stage.nginx.status()["apps"]["app"]["flags"] == []
         blue.open_gate()
@@ -321,10 +332,10 @@ def test_weight_of_1_percent_by_bgctl_is_1_percent_of_10000_requests(figures) ->
     with work_folder() as folder, NginxBackend("blue", "v1") as blue, NginxBackend("green", "v2") as green, \
             Stage(folder, blue, green, workers) as stage:
         stage.bgctl("weight", "1")
-        load = stage.load()
-        until(lambda: len(blue.requests()) > 10_000, "10,000 requests", seconds=60)
-        load.send_signal(signal.SIGTERM)
-        load.communicate(timeout=30)
+        with stage.load() as load:
+            until(lambda: len(blue.requests()) > 10_000, "10,000 requests", seconds=60)
+            load.send_signal(signal.SIGTERM)
+            load.communicate(timeout=30)
         until(lambda: stage.nginx.in_flight() == (0, 0), "nothing is in flight")
         asked, weighted = len(blue.requests()) + len(green.requests()), len(green.requests())
         figures(requests=asked, weighted=weighted, expected=asked / 100)
