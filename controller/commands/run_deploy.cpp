@@ -86,7 +86,7 @@ struct Ended {
 };
 
 // Under the lock: recovery, plan, steps. The verdict is written unless it is returned as an error.
-Result<Ended> deploy_under_lock(Process& process, const HostLock& lock, TelemetryFile& telemetry) {
+Result<Ended> deploy_under_lock(Process& process, HostLock& lock, TelemetryFile& telemetry) {
   DeployPlace& place = process.place;
   auto ended = end_left_hold(lock, *place.control, place.app->name, *process.events);
   if (!ended) {

@@ -58,9 +58,10 @@ Result<LockedApp> lock_app(CommandContext& context, const std::string& command) 
   return LockedApp{std::move(*target), std::move(*lock), std::move(*control)};
 }
 
-Result<void> end_left_hold(const HostLock& lock, ControlPort& control, const std::string& app,
+Result<void> end_left_hold(HostLock& lock, ControlPort& control, const std::string& app,
                            EventSink& events) {
   if (lock.interrupted() != kSwitchHoldWork) {
+    lock.settled();
     return {};
   }
   const auto now = control.read(app);
@@ -71,6 +72,7 @@ Result<void> end_left_hold(const HostLock& lock, ControlPort& control, const std
   if (const auto released = control.release(app); !released) {
     return tl::unexpected(released.error());
   }
+  lock.settled();
   if (held) {
     events.emit({std::chrono::system_clock::now(), "release", StepState::kProgress,
                  "a `switch --hold` that was killed had left requests waiting; they go to " +

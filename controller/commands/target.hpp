@@ -27,8 +27,9 @@ struct LockedApp {
 // a `switch --hold` that was killed.
 Result<LockedApp> lock_app(CommandContext& context, const std::string& command);
 
-// The last part of it, for who takes the lock in another way.
-Result<void> end_left_hold(const HostLock& lock, ControlPort& control, const std::string& app,
+// The last part of it, for who takes the lock in another way: whoever does has to, since until then
+// the lock's file names the killed one. An error leaves that to the next.
+Result<void> end_left_hold(HostLock& lock, ControlPort& control, const std::string& app,
                            EventSink& events);
 
 // "blue" or "green"; anything else is a usage error.

@@ -59,8 +59,8 @@ void pause(milliseconds time) {
 }
 
 // Information only, so a failure to write it is no failure of the lock. Renamed into place: a
-// reader sees a whole one or none.
-std::string write_holder(const std::string& path, const LockHolder& holder) {
+// reader sees a whole one or none. False, and none is left, when it cannot be written.
+bool write_holder(const std::string& path, const LockHolder& holder) {
   const std::string text = nlohmann::json({{"pid", ::getpid()},
                                            {"command", holder.command},
                                            {"id", holder.id},
@@ -70,15 +70,13 @@ std::string write_holder(const std::string& path, const LockHolder& holder) {
   const std::string temporary = path + "." + std::to_string(::getpid());
   shm::UniqueFd fd(
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!fd) {
-    return {};
+  if (fd && ::write(fd.get(), text.data(), text.size()) == std::ssize(text) &&
+      ::rename(temporary.c_str(), path.c_str()) == 0) {
+    return true;
   }
-  const bool whole = ::write(fd.get(), text.data(), text.size()) == std::ssize(text);
-  if (!whole || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    ::unlink(temporary.c_str());
-    return {};
-  }
-  return path;
+  ::unlink(temporary.c_str());
+  ::unlink(path.c_str());
+  return false;
 }
 
 // As the file says, whether its writer lives or not.
@@ -200,20 +198,37 @@ Result<HostLock> HostLock::acquire(const std::string& run_dir, const std::string
     if (const auto left = read_holder(run_dir, name)) {
       lock.interrupted_ = left->command;
     }
-    lock.holder_file_ = write_holder(holder_path(run_dir, name), holder);
+    lock.holder_file_ = holder_path(run_dir, name);
+    lock.holder_ = holder;
+    lock.record();
   }
   return lock;
 }
 
 void HostLock::now_for(const std::string& command, const std::string& id) {
-  if (!holder_file_.empty()) {
-    holder_file_ = write_holder(holder_file_, LockHolder{0, command, id, {}});
+  holder_.command = command;
+  holder_.id = id;
+  record();
+}
+
+void HostLock::settled() {
+  if (!interrupted_.empty()) {
+    interrupted_.clear();
+    record();
+  }
+}
+
+void HostLock::record() {
+  if (!holder_file_.empty() && interrupted_.empty()) {
+    written_ = write_holder(holder_file_, holder_);
   }
 }
 
 HostLock::HostLock(HostLock&& from) noexcept
     : fd_(std::move(from.fd_)),
       holder_file_(std::exchange(from.holder_file_, {})),
+      written_(std::exchange(from.written_, false)),
+      holder_(std::move(from.holder_)),
       interrupted_(std::move(from.interrupted_)) {}
 
 HostLock& HostLock::operator=(HostLock&& from) noexcept {
@@ -221,6 +236,8 @@ HostLock& HostLock::operator=(HostLock&& from) noexcept {
     release();
     fd_ = std::move(from.fd_);
     holder_file_ = std::exchange(from.holder_file_, {});
+    written_ = std::exchange(from.written_, false);
+    holder_ = std::move(from.holder_);
     interrupted_ = std::move(from.interrupted_);
   }
   return *this;
@@ -232,9 +249,8 @@ HostLock::~HostLock() {
 
 void HostLock::release() noexcept {
   // The file first, while the lock is still ours: later it could be the next holder's.
-  if (!holder_file_.empty()) {
+  if (std::exchange(written_, false)) {
     ::unlink(holder_file_.c_str());
-    holder_file_.clear();
   }
   fd_.reset();
 }

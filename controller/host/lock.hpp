@@ -5,7 +5,9 @@
 // <id> is the control region's id in 16 hex digits, so that several control files never meet.
 // Beside a lock lies NAME.holder, JSON that says who has it; it may be stale after a kill, the lock
 // itself never is: the kernel frees it with the last descriptor. A holder file that lies there when
-// the lock is taken tells that its writer was killed, and at what (interrupted).
+// the lock is taken tells that its writer was killed, and at what (interrupted). It stays, even if
+// the new holder is killed too or fails, until that one says that all is in order (settled). One
+// that cannot be written is taken away: it would tell of the same kill again and again.
 // Lock files are never removed. Descriptors are close-on-exec: no child keeps a lock.
 //
 // Errors: kLocked names the holder; kUsage when the run directory cannot be had.
@@ -51,6 +53,9 @@ class HostLock {
   // The command of the last holder, when it was killed while it held the lock; else empty.
   const std::string& interrupted() const { return interrupted_; }
 
+  // What that one may have left is in order: from now on the file names us.
+  void settled();
+
   // The same holder goes over to something else.
   void now_for(const std::string& command, const std::string& id);
 
@@ -62,10 +67,13 @@ class HostLock {
 
  private:
   HostLock() = default;
+  void record();
   void release() noexcept;
 
   shm::UniqueFd fd_;
-  std::string holder_file_;  // empty: none was written
+  std::string holder_file_;  // empty: none is wanted
+  bool written_ = false;     // and it is ours
+  LockHolder holder_;
   std::string interrupted_;
 };
 

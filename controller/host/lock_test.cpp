@@ -97,8 +97,35 @@ TEST_CASE("HostLock: free again when its holder was killed, whatever its file sa
   ::waitpid(child, nullptr, 0);
   CHECK_FALSE(is_locked(folder.path, kName));
   CHECK_FALSE(lock_holder(folder.path, kName));
-  // The next one is told what was interrupted, once.
+  // The next one is told what was interrupted, and so is everybody until one has settled it.
   CHECK(take(folder.path)->interrupted() == "deploy");
+  {
+    auto lock = take(folder.path);
+    CHECK(lock->interrupted() == "deploy");
+    CHECK_FALSE(lock_holder(folder.path, kName));
+    lock->now_for("switch", {});
+    CHECK_FALSE(lock_holder(folder.path, kName));
+    lock->settled();
+    CHECK(lock->interrupted().empty());
+    CHECK(lock_holder(folder.path, kName)->command == "switch");
+  }
+  CHECK(take(folder.path)->interrupted().empty());
+}
+
+TEST_CASE("HostLock: a holder file that cannot be written is taken away and tells of no kill") {
+  const Folder folder;
+  const pid_t child = child_with_lock(folder.path);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  const std::string file = folder.path + "/" + kName + ".holder";
+  // In the way of the file that would be renamed.
+  fs::create_directory(file + "." + std::to_string(::getpid()));
+  {
+    auto lock = take(folder.path);
+    CHECK(lock->interrupted() == "deploy");
+    lock->settled();
+    CHECK_FALSE(fs::exists(file));
+  }
   CHECK(take(folder.path)->interrupted().empty());
 }
 
