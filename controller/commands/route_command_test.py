@@ -4,8 +4,9 @@ tests/integration/hold_switch_test.py."""
 from __future__ import annotations
 
 import json
+import subprocess
 
-from cli_host import WORD_OFFSET, Host
+from cli_host import BGCTL, WORD_OFFSET, Host
 
 
 def route_of(host: Host) -> tuple[str, int, list[str]]:
@@ -115,3 +116,31 @@ def test_hold_of_a_killed_switch_is_ended_by_the_next_command(ready: Host) -> No
         json.dumps({"pid": 999999999, "command": "switch", "id": "", "since": "today"}))
     ready.run("weight", "6")
     assert route_of(ready) == ("blue", 600, ["hold"])
+
+
+def killed_at_the_control_lock(host: Host, *words: str) -> bool:
+    """Dies of SIGKILL as it takes its second lock: it has the application and has changed nothing."""
+    strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=flock", "-e", "inject=flock:signal=KILL:when=2"]
+    options = ["--control", str(host.control), "--telemetry", str(host.telemetry), "--app", "app"]
+    return subprocess.run([*strace, BGCTL, *words, *options], env=host.env, timeout=60, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode != 0
+
+
+def test_killed_switch_with_hold_that_has_held_nobody_ends_nobody_elses_hold(ready: Host) -> None:
+    ready.run("hold", "--for", "10m")
+    assert killed_at_the_control_lock(ready, "switch", "blue", "--hold")  # which is active already
+    assert list(ready.run_dir.glob("*.holder")), "it was killed while it had the application"
+    assert "had left requests waiting" not in ready.run("weight", "8").stderr
+    assert route_of(ready) == ("blue", 800, ["hold"])
+
+
+def test_hold_of_a_killed_switch_is_ended_though_the_next_command_is_killed_too(ready: Host) -> None:
+    ready.run("hold", "--for", "10m")
+    holder = ready.run_dir / f"app-{ready.control_id()}-app.holder"
+    holder.write_text(json.dumps({"pid": 999999999, "command": "switch --hold", "id": "", "since": "today"}))
+    for _ in range(2):
+        assert killed_at_the_control_lock(ready, "weight", "7")
+        assert route_of(ready) == ("blue", 0, ["hold"])
+    assert "had left requests waiting" in ready.run("weight", "7").stderr
+    assert route_of(ready) == ("blue", 700, [])
+    assert not holder.exists()

@@ -142,7 +142,7 @@ int switch_command(CommandContext& context) {
                               {},
                               {}});
   }
-  auto locked = lock_app(context, hold ? kSwitchHoldWork : "switch");
+  auto locked = lock_app(context, "switch");
   if (!locked) {
     return context.fail(locked.error());
   }
@@ -159,9 +159,9 @@ int switch_command(CommandContext& context) {
   if (!hold || before->route.active == *color) {
     return switch_now(context, *locked, *color, *before);
   }
-  if (locked->control->hold_left(*before).count() > 0) {
-    // Somebody's own hold: should we be killed, nobody may end it for us.
-    locked->lock.now_for("switch", {});
+  // Should we be killed, the next command ends the hold for us; but somebody's own nobody may.
+  if (locked->control->hold_left(*before).count() == 0) {
+    locked->lock.now_for(kSwitchHoldWork, {});
   }
   return switch_with_hold(context, *locked, *color, *limit);
 }
