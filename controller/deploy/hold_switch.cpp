@@ -34,8 +34,9 @@ class Sequence {
   Result<HoldSwitchEnd> run();
 
  private:
-  enum class Wanted { kProof, kEmpty };
-  // Empty: telemetry can prove something (kProof), or proves that old has no request (kEmpty).
+  // That telemetry can prove something; that it proves that old, or neither color, has a request.
+  enum class Wanted { kProof, kOldEmpty, kBothEmpty };
+  // Empty when it is so.
   std::string wait_for(Wanted wanted, TimePoint deadline);
   Result<std::uint64_t> store(const std::string& what, const RouteEdit& edit);
   Result<std::uint64_t> hold();
@@ -62,23 +63,31 @@ std::string requests(std::uint64_t count) {
 
 std::string Sequence::wait_for(Wanted wanted, TimePoint deadline) {
   milliseconds between = kShortestPause;
-  std::uint64_t shown = 0;
+  std::string shown;
   for (;;) {
-    const auto view = world_.telemetry.drain_view(app_, old_, world_.control_id);
+    // Old last: what is in flight may still go over to the active color, but from there to none.
+    Color color = wanted == Wanted::kBothEmpty ? to_ : old_;
+    auto view = world_.telemetry.drain_view(app_, color, world_.control_id);
+    if (color == to_ && view && view->exact && view->in_flight == 0) {
+      color = old_;
+      view = world_.telemetry.drain_view(app_, color, world_.control_id);
+    }
     if (view && view->exact && (wanted == Wanted::kProof || view->in_flight == 0)) {
       return {};
     }
     if (world_.clock.now() >= deadline) {
       return !view         ? view.error().what
              : view->exact ? requests(view->in_flight) + " still in flight on " +
-                                 std::string(shm::name_of(old_)) + " when the time was up"
+                                 std::string(shm::name_of(color)) + " when the time was up"
                            : view->reason;
     }
-    if (view && view->exact && view->in_flight != shown) {
-      shown = view->in_flight;
-      world_.events.emit({world_.clock.wall(), "drain", StepState::kProgress,
-                          requests(shown) + " in flight on " + std::string(shm::name_of(old_)),
-                          milliseconds{0}});
+    const std::string present = view && view->exact ? requests(view->in_flight) + " in flight on " +
+                                                          std::string(shm::name_of(color))
+                                                    : shown;
+    if (present != shown) {
+      shown = present;
+      world_.events.emit(
+          {world_.clock.wall(), "drain", StepState::kProgress, shown, milliseconds{0}});
     }
     if (!world_.clock.wait(between)) {
       return "stopped on request";
@@ -107,6 +116,7 @@ Result<std::uint64_t> Sequence::hold() {
         world_.control.left_of(state.hold) < world_.control.left_of(*mine)) {
       state.hold = *mine;
     }
+    state.route.weight = 0;
     state.route.flags =
         static_cast<std::uint8_t>((state.route.flags | shm::kHold) & ~shm::kFallback);
     return {};
@@ -149,7 +159,7 @@ Result<HoldSwitchEnd> Sequence::run() {
     return go_back("hold", held.error().what);
   }
   note("hold", "done");
-  if (const auto doubt = wait_for(Wanted::kEmpty, deadline_); !doubt.empty()) {
+  if (const auto doubt = wait_for(Wanted::kBothEmpty, deadline_); !doubt.empty()) {
     return go_back("drain", doubt);
   }
   note("drain", "done");
@@ -163,7 +173,7 @@ Result<HoldSwitchEnd> Sequence::run() {
                                  "may have been at work together"
                                : now.error().what);
   }
-  if (const auto doubt = wait_for(Wanted::kEmpty, deadline_); !doubt.empty()) {
+  if (const auto doubt = wait_for(Wanted::kOldEmpty, deadline_); !doubt.empty()) {
     return go_back("flip", doubt);
   }
   note("flip", "done");

@@ -1,9 +1,11 @@
-// A flip with nothing in flight: hold, drain the active color to 0, flip, release.
+// A flip with nothing in flight: hold, drain both colors to 0, flip, release.
 //
-//   hold     {active old, hold, fallback off}          new requests wait from here on
-//            until telemetry proves that old has 0 requests
+//   hold     {active old, hold, no weight or fallback} new requests wait from here on
+//            until telemetry proves that neither color has a request (new may have some by
+//            weight, by fallback, or from before a switch back)
 //   flip     {active new, old closed, hold kept}       one word; still all wait
-//            until the proof again, and the hold's time is not over: nobody has overlooked it
+//            until the proof for old again, and the hold's time is not over: nobody has overlooked
+//            it
 //   release  {active new, old closed}
 //
 // Two colors are never at work at one moment, but for previews. Whatever goes wrong before

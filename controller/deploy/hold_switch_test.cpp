@@ -3,6 +3,7 @@
 #include "controller/deploy/hold_switch.hpp"
 
 #include <catch2/catch.hpp>
+#include <utility>
 
 #include "controller/ports/fake_world.hpp"
 
@@ -48,6 +49,10 @@ TEST_CASE("switch with hold stores hold, flip and release, and keeps maintenance
   world.leaves_after_looks = 5;
   shm::Route held;
   world.before_operation = [&](const std::string& operation) {
+    if (operation == "flip to green") {
+      CHECK(world.region.route.weight == 0);
+      CHECK(world.region.route.flags == (shm::kHold | shm::kMaintenance));
+    }
     if (operation == "release") {
       held = world.region.route;
     }
@@ -74,6 +79,38 @@ TEST_CASE("switch with hold never flips while a request is on the old color") {
     }
   };
   CHECK(switch_to_green(world).code == ExitCode::kDone);
+}
+
+TEST_CASE(
+    "switch with hold never flips while a request is on the new color, by weight or fallback") {
+  FakeWorld world;
+  prepared(world).in_flight[1] = 1;
+  SECTION("which ends") {
+    world.leaves_after_looks = 40;
+    world.before_operation = [&](const std::string& operation) {
+      if (operation == "flip to green") {
+        CHECK(world.in_flight[1] == 0);
+      }
+    };
+    CHECK(switch_to_green(world).code == ExitCode::kDone);
+  }
+  SECTION("which does not end in time") {
+    const HoldSwitchEnd end = switch_to_green(world, 2s);
+    CHECK(end.code == ExitCode::kGate);
+    CHECK(end.reason == "1 request still in flight on green when the time was up");
+    CHECK(world.log == std::vector<std::string>{"hold", "go back"});
+    CHECK(is_as_before(world));
+  }
+  SECTION("which leaves it for the old one between two looks") {
+    world.after_look = [&](Color) {
+      if (world.region.route.has(shm::kHold)) {
+        world.in_flight[0] += std::exchange(world.in_flight[1], 0);
+      }
+    };
+    const HoldSwitchEnd end = switch_to_green(world, 2s);
+    CHECK(end.reason == "1 request still in flight on blue when the time was up");
+    CHECK(world.log == std::vector<std::string>{"hold", "go back"});
+  }
 }
 
 TEST_CASE("switch with hold that cannot drain goes back as it was and ends with 60") {

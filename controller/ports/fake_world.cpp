@@ -188,6 +188,9 @@ Result<DrainView> FakeWorld::drain_view(const std::string&, Color color, std::ui
   if (on_it > 0 && leaves_after_looks > 0 && --leaves_after_looks == 0) {
     on_it = 0;
   }
+  if (after_look) {
+    after_look(color);
+  }
   return view;
 }
 

@@ -61,6 +61,7 @@ class FakeWorld : public ControlPort,
   std::optional<Running> running[2];
   std::string env_image[2];  // what `start` wrote into the environment file
   std::uint64_t in_flight[2] = {0, 0};
+  std::function<void(Color looked_at)> after_look;  // at a drain
   std::uint64_t leaves_after_looks = 0;  // in_flight falls to 0 after so many drain looks; 0: never
   bool telemetry_exact = true;
   bool nginx_runs = true;
