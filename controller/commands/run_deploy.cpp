@@ -4,7 +4,8 @@
 // before the driver runs becomes a verdict too: the foreground has nothing else to go by.
 //
 // After the verdict it prunes images, still under the lock. Then it stays for keep_old, without the
-// lock, and stops the old color, unless somebody changes the application first: it ends then.
+// lock, and stops the old color, unless somebody changes the application first: it ends then. Where
+// requests may be on the old color again, it waits for them as a drain does.
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -149,8 +150,29 @@ bool wait_keep_old(Process& process, const Leftover& left) {
   }
 }
 
-// One try, under the lock. True when there is nothing left to do.
-bool stop_old_now(Process& process, TelemetryFile& telemetry, const Leftover& left) {
+// What comes of one try to stop it, in one line of the trace.
+void note_end(Process& process, const Leftover& left, const Result<LeftoverEnd>& end) {
+  const std::string what =
+      !end                            ? end.error().what
+      : *end == LeftoverEnd::kStopped ? " is stopped, keep_old is over"
+      : *end == LeftoverEnd::kCut
+          ? " is stopped, keep_old is over; nothing proved that it had no request"
+      : *end == LeftoverEnd::kChanged ? " has changed since and is left alone"
+                                      : " may be in use and stays up for now";
+  const bool waits = end && *end == LeftoverEnd::kNotDrained;
+  process.events->emit({process.clock.wall(),
+                        "stop",
+                        waits ? StepState::kProgress
+                        : end ? StepState::kDone
+                              : StepState::kFailed,
+                        end ? text(left.color) + what : what,
+                        {}});
+}
+
+// One try, under the lock. True when there is nothing left to do. `cut_at` is set by the first one
+// that finds the color in use.
+bool stop_old_now(Process& process, TelemetryFile& telemetry, const Leftover& left,
+                  std::optional<Deadline>& cut_at) {
   DeployPlace& place = process.place;
   auto lock = HostLock::acquire(place.target.run_dir, place.lock_name(), "application " + left.app,
                                 LockHolder{0, kKeepOldWork, process.id, {}});
@@ -158,24 +180,28 @@ bool stop_old_now(Process& process, TelemetryFile& telemetry, const Leftover& le
     // Somebody is at work on the application: if that changes it, the next look says so.
     return lock.error().code != ExitCode::kLocked;
   }
-  auto end = stop_leftover(*place.control, telemetry, *process.runtime, place.control->id(), left);
-  if (end && *end == LeftoverEnd::kNotDrained) {
-    return false;
+  if (auto ended = end_left_hold(*lock, *place.control, left.app, *process.events); !ended) {
+    note_end(process, left, tl::unexpected(ended.error()));
+    return true;
   }
-  const std::string what = !end                            ? end.error().what
-                           : *end == LeftoverEnd::kStopped ? " is stopped, keep_old is over"
-                                                           : " has changed since and is left alone";
-  process.events->emit({process.clock.wall(),
-                        "stop",
-                        end ? StepState::kDone : StepState::kFailed,
-                        end ? text(left.color) + what : what,
-                        {}});
-  return true;
+  const bool may_cut =
+      cut_at && process.clock.now() >= *cut_at && place.app->drain_then == AfterDrainTimeout::kStop;
+  const auto end = stop_leftover(*place.control, telemetry, *process.runtime, place.control->id(),
+                                 left, may_cut);
+  const bool again = end && *end == LeftoverEnd::kNotDrained;
+  if (!again || !cut_at) {
+    note_end(process, left, end);
+  }
+  if (!cut_at) {
+    cut_at = process.clock.now() + place.app->drain_timeout;
+  }
+  return !again;
 }
 
 void stop_old_later(Process& process, TelemetryFile& telemetry, Leftover left) {
   constexpr milliseconds kAgain{1'000};
-  while (wait_keep_old(process, left) && !stop_old_now(process, telemetry, left)) {
+  std::optional<Deadline> cut_at;
+  while (wait_keep_old(process, left) && !stop_old_now(process, telemetry, left, cut_at)) {
     left.keep = kAgain;
   }
 }

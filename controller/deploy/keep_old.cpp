@@ -28,7 +28,7 @@ bool is_superseded(const shm::AppSnapshot& now, const Leftover& left) {
 }
 
 Result<LeftoverEnd> stop_leftover(ControlPort& control, TelemetryPort& telemetry, Runtime& runtime,
-                                  std::uint64_t control_id, const Leftover& left) {
+                                  std::uint64_t control_id, const Leftover& left, bool may_cut) {
   auto now = control.read(left.app);
   if (!now) {
     return tl::unexpected(now.error());
@@ -44,9 +44,11 @@ Result<LeftoverEnd> stop_leftover(ControlPort& control, TelemetryPort& telemetry
     return LeftoverEnd::kChanged;
   }
   // What was changed meanwhile may have opened and closed it again: requests may be on it anew.
+  bool empty = true;
   if (left.only_drained || now->generation != left.generation) {
     auto view = telemetry.drain_view(left.app, left.color, control_id);
-    if (!view || !view->exact || view->in_flight != 0) {
+    empty = view && view->exact && view->in_flight == 0;
+    if (!empty && (left.only_drained || !may_cut)) {
       return LeftoverEnd::kNotDrained;
     }
   }
@@ -59,7 +61,7 @@ Result<LeftoverEnd> stop_leftover(ControlPort& control, TelemetryPort& telemetry
   if (!withdrawn) {
     return tl::unexpected(withdrawn.error());
   }
-  return LeftoverEnd::kStopped;
+  return empty ? LeftoverEnd::kStopped : LeftoverEnd::kCut;
 }
 
 }  // namespace bluegreen

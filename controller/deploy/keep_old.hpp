@@ -9,6 +9,7 @@ namespace bluegreen {
 
 enum class LeftoverEnd : std::uint8_t {
   kStopped,
+  kCut,         // stopped, though nothing proves that its requests had ended
   kChanged,     // somebody has deployed, switched or restarted it: it is not ours any more
   kNotDrained,  // requests are still on it and may not be cut: ask again later
 };
@@ -18,7 +19,8 @@ enum class LeftoverEnd : std::uint8_t {
 // it.
 bool is_superseded(const shm::AppSnapshot& now, const Leftover& left);
 
+// `may_cut`: it has been waited for as long as a drain is, and `then: stop` is what comes after.
 Result<LeftoverEnd> stop_leftover(ControlPort& control, TelemetryPort& telemetry, Runtime& runtime,
-                                  std::uint64_t control_id, const Leftover& left);
+                                  std::uint64_t control_id, const Leftover& left, bool may_cut);
 
 }  // namespace bluegreen

@@ -304,6 +304,23 @@ def test_keep_old_stops_the_old_color_after_the_command_has_returned() -> None:
               "the deploy's process has ended")
 
 
+def test_end_of_keep_old_ends_the_hold_of_a_killed_switch_and_does_not_wait_for_ever_for_a_proof() -> None:
+    with a_host(keep_old="2s", drain={"timeout": "1s"}) as (host, nginx):
+        host.done("deploy", "v1")
+        host.done("deploy", "v2")
+        host.done("hold", "--for", "10m")
+        name = f"app-{host.region.control.read_bytes()[24:32][::-1].hex()}-app.holder"
+        (host.folder / "locks" / name).write_text(json.dumps({"pid": 999999999, "command": "switch --hold"}))
+        nginx.stop()  # nothing can be proven of the color that was left up
+        assert host.listening("green")
+        until(lambda: not host.listening("green"), "keep_old is over", 20)
+        assert json.loads(host.done("status", "--json").stdout)["apps"]["app"]["flags"] == ["closed_green"]
+        log = "\n".join(path.read_text() for path in host.traces.glob("app/*/log"))
+        assert log.count("green may be in use and stays up for now") == 1, log
+        until(lambda: any("keep_old is over; nothing proved that it had no request" in path.read_text()
+                          for path in host.traces.glob("app/*/log")), "the trace says what became of it")
+
+
 def test_trace_folder_that_cannot_be_written_stops_a_deploy_before_anything_moves() -> None:
     with a_host() as (host, _):
         host.traces.write_text("a file where a folder is expected\n")
