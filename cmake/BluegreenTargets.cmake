@@ -25,17 +25,26 @@ if(BLUEGREEN_SANITIZE)
   endif()
 endif()
 
-# bluegreen_unit_test(NAME SOURCES... [LIBRARIES ...]): one Catch2 program, each of its cases a
-# ctest of its own with the label `unit`.
+# bluegreen_unit_test(NAME SOURCES... [LIBRARIES ...] [APART]): one Catch2 program, each of its cases
+# a ctest of its own with the label `unit`. APART: its files use the same names for their own things.
 function(bluegreen_unit_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "APART" "" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT BLUEGREEN_TESTS)
     return()
   endif()
   find_package(Catch2 2 REQUIRED)
   include(Catch)
-  add_executable(${name} ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/harness/catch_main.cpp)
+  if(NOT TARGET bluegreen_catch_main)  # once: it is the slowest file of all
+    add_library(bluegreen_catch_main OBJECT ${PROJECT_SOURCE_DIR}/tests/harness/catch_main.cpp)
+    target_link_libraries(bluegreen_catch_main PRIVATE Catch2::Catch2)
+    target_compile_features(bluegreen_catch_main PRIVATE cxx_std_20)
+    bluegreen_warnings(bluegreen_catch_main)
+  endif()
+  add_executable(${name} ${ARG_SOURCES} $<TARGET_OBJECTS:bluegreen_catch_main>)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} Catch2::Catch2)
+  if(ARG_APART)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
+  endif()
   target_compile_features(${name} PRIVATE cxx_std_20)
   bluegreen_warnings(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

@@ -24,13 +24,6 @@ void forget_dead_slotless(int fd, shm::TelemetryRegion& region) noexcept {
   region.slotless.store(0, std::memory_order_seq_cst);
 }
 
-std::uint64_t unix_ns() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000U +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
-
 std::uint64_t random_id() noexcept {
   std::uint64_t id = 0;
   while (id == 0) {

@@ -23,13 +23,6 @@ void leave_counters(App* const* apps, std::size_t count) noexcept {
   }
 }
 
-std::uint64_t unix_ns() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000U +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
-
 std::uint64_t mirror_offset(std::uint32_t app) noexcept {
   return offsetof(shm::TelemetryRegion, mirrors) + std::uint64_t{app} * sizeof(shm::Mirror);
 }

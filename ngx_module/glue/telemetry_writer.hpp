@@ -14,6 +14,7 @@
 #pragma once
 
 #include <csignal>
+#include <ctime>
 
 #include "shm/telemetry_region.hpp"
 #include "shm/worker_slots.hpp"
@@ -31,6 +32,13 @@ struct App {
 };
 
 enum class TelemetryState : std::uint8_t { kMissing, kOk, kDamaged };
+
+inline std::uint64_t unix_ns() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000U +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 class TelemetryWriter {
  public:
