@@ -98,12 +98,13 @@ struct CookiePair {
   std::string_view value;  // within the header
 };
 
-// The first pair of that name at or behind `from`. False when there is none.
+// The first pair of that name at or behind `from`. False when there is none. As NGINX's
+// $cookie_NAME does, it finds one behind a comma too.
 inline bool find_cookie(std::string_view header, std::string_view name, std::size_t from,
                         CookiePair& out) noexcept {
   std::size_t begin = from;
   while (begin < header.size()) {
-    std::size_t end = header.find(';', begin);
+    std::size_t end = header.find_first_of(";,", begin);
     const bool last = end == std::string_view::npos;
     end = last ? header.size() : end;
     std::size_t at = begin;
@@ -147,7 +148,8 @@ inline std::size_t cut_cookie(char* header, std::size_t size, const CookiePair& 
     std::memmove(header, header + spaces, left - spaces);
     left -= spaces;
   }
-  while (left != 0 && (header[left - 1] == ' ' || header[left - 1] == ';')) {
+  while (left != 0 &&
+         (header[left - 1] == ' ' || header[left - 1] == ';' || header[left - 1] == ',')) {
     --left;
   }
   std::memset(header + left, 0, size - left);

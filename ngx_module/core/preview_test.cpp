@@ -67,6 +67,8 @@ TEST_CASE("find_cookie and cut_cookie: the pair goes, its neighbours stay as the
   CHECK(cut("preview=a=b; c=d", "preview") == "a=b\nc=d");
   CHECK(cut("preview=", "preview") == "\n");
   CHECK(cut(";;; preview=x;;", "preview") == "x\n");
+  CHECK(cut("a=1, preview=x; b=2", "preview") == "x\na=1, b=2");  // NGINX finds it there, too
+  CHECK(cut("a=1,preview=x", "preview") == "x\na=1");
 }
 
 TEST_CASE("find_cookie: what only looks like the name is left alone") {

@@ -62,6 +62,10 @@ ngx_int_t get_peer(PeerState& state, ngx_peer_connection_t* pc) noexcept {
   }
   state.generation = state.upstream->route.snapshot().generation;
   state.decided = true;
+  if (__builtin_expect(static_cast<long>(state.reason == core::Reason::kPreview), 0) != 0) {
+    state.request->upstream->cacheable = 0;  // its failure neither
+    state.request->upstream->store = 0;
+  }
   if (pc->tries > 1 && !knows_its_tries(state)) {
     limit_tries(state, pc);
   }
@@ -134,7 +138,7 @@ static ngx_int_t ngx_http_bluegreen_init_peer(ngx_http_request_t* r,
     return NGX_ERROR;
   }
   if (state->hold != nullptr && state->upstream->app != upstream.app) {
-    bluegreen::glue::release_color(*state);  // redirected to another application
+    bluegreen::glue::end_color(*state);  // redirected to another application
   }
   state->upstream = &upstream;
   state->tried = 0;

@@ -89,7 +89,7 @@ __attribute__((noinline)) ngx_int_t stop(ngx_http_request_t* r, Upstream& upstre
   if (is_preview(main, upstream) || is_in_flight(main, *upstream.app)) {
     return NGX_DECLINED;
   }
-  if (main.refusal != core::Reason::kActive) {
+  if (main.refused_by == upstream.app) {
     return NGX_HTTP_SERVICE_UNAVAILABLE;  // the error page of a request that we refused
   }
   if (upstream.route.snapshot().route.has(shm::kMaintenance)) {
@@ -140,7 +140,7 @@ char* ngx_http_bluegreen_merge_loc_conf(ngx_conf_t* cf, void*, void* child) {
   using namespace bluegreen::glue;
   auto& conf = *static_cast<ngx_http_bluegreen_loc_conf_t*>(child);
   const auto& context = *static_cast<ngx_http_conf_ctx_t*>(cf->ctx);
-  bool known = false;   // some pass names its upstream
+  int passes = 0;       // that name their upstream; an `if` can inherit one and have another
   bool cached = false;  // some cache does not ask whether it is a preview
   for (ngx_module_t** module = cf->cycle->modules; *module != nullptr; ++module) {
     if (!is_pass_module(**module)) {
@@ -148,7 +148,7 @@ char* ngx_http_bluegreen_merge_loc_conf(ngx_conf_t* cf, void*, void* child) {
     }
     const auto& pass =
         *static_cast<ngx_http_upstream_conf_t*>(context.loc_conf[(*module)->ctx_index]);
-    known = known || pass.upstream != nullptr;
+    passes += pass.upstream != nullptr ? 1 : 0;
     cached = cached || !bypasses(pass);
     Upstream* const upstream = upstream_behind(pass);
     if (upstream == nullptr) {
@@ -163,7 +163,10 @@ char* ngx_http_bluegreen_merge_loc_conf(ngx_conf_t* cf, void*, void* child) {
       return static_cast<char*>(NGX_CONF_ERROR);
     }
   }
-  if (cached && !known) {
+  if (passes > 1) {
+    conf.upstream = nullptr;  // which of them has the last word is known at run time only
+  }
+  if (cached && passes == 0) {
     warn_of_cache(cf);
   }
   return NGX_CONF_OK;
@@ -181,9 +184,16 @@ ngx_int_t ngx_http_bluegreen_install_gate(ngx_conf_t* cf) {
   }
   if (conf->preview_names != nullptr) {
     ngx_http_bluegreen_install_color_header();
-    if (!push_handler(*core, NGX_HTTP_POST_READ_PHASE, ngx_http_bluegreen_take_preview)) {
+    if (!push_handler(*core, NGX_HTTP_POST_READ_PHASE, ngx_http_bluegreen_take_preview) ||
+        !push_handler(*core, NGX_HTTP_REWRITE_PHASE, ngx_http_bluegreen_take_preview_late) ||
+        !push_handler(*core, NGX_HTTP_LOG_PHASE, ngx_http_bluegreen_hide_preview)) {
       return NGX_ERROR;
     }
+    // Before the access log, which NGINX's own module has put in already.
+    const ngx_array_t& log = core->phases[NGX_HTTP_LOG_PHASE].handlers;
+    auto* const handlers = static_cast<ngx_http_handler_pt*>(log.elts);
+    ngx_memmove(handlers + 1, handlers, (log.nelts - 1) * sizeof(*handlers));
+    handlers[0] = ngx_http_bluegreen_hide_preview;
   }
   return NGX_OK;
 }

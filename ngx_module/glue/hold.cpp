@@ -31,14 +31,16 @@ void post_now(HoldClock& clock) noexcept {
 void enter_line(Waiter& waiter) noexcept {
   Upstream& upstream = *waiter.upstream;
   HoldClock& clock = upstream.conf->hold_clock;
-  ngx_queue_t* before = ngx_queue_last(&upstream.gate.line);
-  if (waiter.late) {
-    before = &upstream.gate.line;
-    while (before->next != &upstream.gate.line && waiter_at(before->next).late) {
-      before = before->next;
-    }
-  }
+  GateState& gate = upstream.gate;
+  ngx_queue_t* const before = waiter.late ? gate.last_late : ngx_queue_last(&gate.line);
   ngx_queue_insert_after(before, &waiter.link);
+  if (waiter.late) {
+    gate.last_late = &waiter.link;
+  }
+  const ngx_msec_t expiry = waiter.since + gate.hold.timeout_ms;
+  if (gate.waiting == 0 || static_cast<ngx_msec_int_t>(expiry - gate.next_expiry) < 0) {
+    gate.next_expiry = expiry;
+  }
   waiter.in_line = true;
   waiter.color = upstream.route.snapshot().route.active;
   ++upstream.gate.waiting;
@@ -52,6 +54,9 @@ void enter_line(Waiter& waiter) noexcept {
 
 void leave_line(Waiter& waiter) noexcept {
   Upstream& upstream = *waiter.upstream;
+  if (upstream.gate.last_late == &waiter.link) {
+    upstream.gate.last_late = ngx_queue_prev(&waiter.link);
+  }
   // The analyzer does not see that whoever is in line has neighbours.
   ngx_queue_remove(&waiter.link);  // NOLINT(clang-analyzer-core.NullDereference)
   waiter.in_line = false;
@@ -91,6 +96,15 @@ Waiter* obtain_waiter(PeerState& state) noexcept {
   return waiter;
 }
 
+// A client that has gone already sends no further event: it is looked at once.
+bool watch_client(ngx_event_t& read) noexcept {
+  if (read.ready != 0) {
+    ngx_post_event(&read, &ngx_posted_events);
+    return true;
+  }
+  return ngx_handle_read_event(&read, 0) == NGX_OK;
+}
+
 // A request that has its turn and meets a new hold goes back to where it was: before all others.
 ngx_int_t wait(PeerState& state, Upstream& upstream, bool late) noexcept {
   ngx_http_request_t* const r = state.request;
@@ -102,7 +116,7 @@ ngx_int_t wait(PeerState& state, Upstream& upstream, bool late) noexcept {
     return say_unavailable(state, upstream, core::Reason::kHold, upstream.gate.hold.retry_after_s);
   }
   Waiter* const waiter = obtain_waiter(state);
-  if (waiter == nullptr || ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+  if (waiter == nullptr || !watch_client(*r->connection->read)) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   if (!again) {
@@ -171,11 +185,20 @@ bool is_let_go(const Upstream& upstream) noexcept {
 
 // Those that came late stand in front and may have more time left than the next ones.
 Waiter* find_expired(Upstream& upstream) noexcept {
-  for (ngx_queue_t* q = ngx_queue_head(&upstream.gate.line); q != &upstream.gate.line;
-       q = ngx_queue_next(q)) {
+  GateState& gate = upstream.gate;
+  if (static_cast<ngx_msec_int_t>(gate.next_expiry - ngx_current_msec) > 0) {
+    return nullptr;  // nobody can have waited too long yet
+  }
+  gate.next_expiry = ngx_current_msec + gate.hold.timeout_ms;
+  for (ngx_queue_t* q = ngx_queue_head(&gate.line); q != &gate.line; q = ngx_queue_next(q)) {
     Waiter& waiter = waiter_at(q);
-    if (ngx_current_msec - waiter.since >= upstream.gate.hold.timeout_ms) {
+    const ngx_msec_t expiry = waiter.since + gate.hold.timeout_ms;
+    if (static_cast<ngx_msec_int_t>(expiry - ngx_current_msec) <= 0) {
+      gate.next_expiry = ngx_current_msec;  // there may be more
       return &waiter;
+    }
+    if (static_cast<ngx_msec_int_t>(expiry - gate.next_expiry) < 0) {
+      gate.next_expiry = expiry;
     }
     if (!waiter.late) {
       break;

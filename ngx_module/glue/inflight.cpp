@@ -92,7 +92,7 @@ RequestState* make_main(ngx_http_request_t* main, Upstream& upstream) noexcept {
   state->home = &states;
   state->previews = 0;
   state->held = false;
-  state->refusal = core::Reason::kActive;
+  state->refused_by = nullptr;
   // As ngx_pool_cleanup_add does, with a record of our own.
   state->cleanup = {ngx_http_bluegreen_request_ended, state, main->pool->cleanup};
   main->pool->cleanup = &state->cleanup;
@@ -155,6 +155,14 @@ const PeerState* find_state(ngx_http_request_t* r) noexcept {
   }
   const RequestState* const state = find_main(r->main);
   return state != nullptr ? &state->peer : nullptr;
+}
+
+void end_color(PeerState& state) noexcept {
+  const std::size_t c = shm::index_of(state.color);
+  if (state.hold->users[c] == 1) {
+    count_end(*state.hold->app->counters[c], *state.request);
+  }
+  release_color(state);
 }
 
 void release_color(PeerState& state) noexcept {

@@ -57,7 +57,8 @@ struct PeerState {
   std::uint32_t current;       // its place
   std::uint32_t serial;
   core::Tried tried;
-  Waiter* waiter;  // hold.hpp; nullptr: it has not been held
+  core::Reason refusal;  // why we answered it 503; kActive: we did not
+  Waiter* waiter;        // hold.hpp; nullptr: it has not been held
 };
 
 struct RequestState {
@@ -69,7 +70,7 @@ struct RequestState {
   core::BlockPool<RequestState>* home;
   std::uint64_t previews;  // bits of the previews whose secret the client brought (preview.hpp)
   bool held;               // it has waited while its application was held
-  core::Reason refusal;    // why we answered it 503; kActive: we did not
+  const App* refused_by;   // whose maintenance, hold or colors we answered 503 for
   HandedOut handed_out;
 };
 
@@ -110,6 +111,8 @@ __attribute__((always_inline)) inline bool hold_color(PeerState& state, shm::Col
 
 // Takes it back: the request moves, or may not go on.
 void release_color(PeerState& state) noexcept;
+// Its end, before the request's: it goes to another application. Counts how it ended here.
+void end_color(PeerState& state) noexcept;
 // Whether the client's request is in flight on this application already, by another try of its.
 bool is_in_flight(const PeerState& state) noexcept;
 bool is_in_flight(const RequestState& state, const App& app) noexcept;

@@ -109,7 +109,7 @@ void free_pages(MainConf& conf) noexcept {
 ngx_int_t answer_maintenance(PeerState& state, Upstream& upstream) noexcept {
   ngx_http_request_t* const r = state.request;
   const bool page = upstream.gate.page != nullptr && upstream.gate.page->bytes != nullptr &&
-                    r == r->main && state.main->refusal == core::Reason::kActive;
+                    r == r->main && state.main->refused_by != upstream.app;
   const ngx_int_t status = say_unavailable(state, upstream, core::Reason::kMaintenance,
                                            upstream.gate.maintenance.retry_after_s);
   ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,

@@ -81,6 +81,14 @@ std::uint64_t take_all(ngx_http_request_t* r, const PreviewName& name) noexcept 
   return bits;
 }
 
+std::uint64_t take_every(ngx_http_request_t* r, const MainConf& conf) noexcept {
+  std::uint64_t bits = 0;
+  for (const PreviewName* name = conf.preview_names; name != nullptr; name = name->next) {
+    bits |= take_all(r, *name);
+  }
+  return bits;
+}
+
 void report(PreviewFile& file, const char* fault, int error, ngx_log_t* log) noexcept {
   const char* const before = file.said;
   file.said = fault;
@@ -100,7 +108,9 @@ void watch(PreviewFile& file, ngx_log_t* log) noexcept {
   char text[core::kMaxSecretFile];
   std::size_t size = 0;
   const WatchedFile::Look look = file.file.look(text, sizeof(text), size);
-  if (look == WatchedFile::Look::kFailed) {
+  // Whether a file that cannot be seen is still the same is not known: an old secret opens nothing.
+  if (look == WatchedFile::Look::kFailed || look == WatchedFile::Look::kUnseen) {
+    file.file.read_anew();
     file.secrets.clear();
     report(file, "it cannot be read", file.file.error(), log);
   } else if (look == WatchedFile::Look::kRead) {
@@ -138,10 +148,6 @@ bool mark_preview(ngx_http_request_t* r) noexcept {
       !is_preview(*state->main, *state->upstream)) {
     return true;
   }
-  if (r->upstream != nullptr) {
-    r->upstream->cacheable = 0;
-    r->upstream->store = 0;
-  }
   return r != r->main || add_color(r, state->color);
 }
 
@@ -165,11 +171,9 @@ extern "C" {
 
 ngx_int_t ngx_http_bluegreen_take_preview(ngx_http_request_t* r) {
   using namespace bluegreen::glue;
-  auto& conf = *static_cast<MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_bluegreen_module));
-  std::uint64_t bits = 0;
-  for (const PreviewName* name = conf.preview_names; name != nullptr; name = name->next) {
-    bits |= take_all(r, *name);
-  }
+  const auto& conf =
+      *static_cast<MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_bluegreen_module));
+  const std::uint64_t bits = take_every(r, conf);
   if (bits != 0) {
     PeerState* const state = obtain_state(r, *conf.upstream_list()[0]);
     if (state == nullptr) {
@@ -178,6 +182,19 @@ ngx_int_t ngx_http_bluegreen_take_preview(ngx_http_request_t* r) {
     state->main->previews = bits;
   }
   return NGX_DECLINED;
+}
+
+ngx_int_t ngx_http_bluegreen_take_preview_late(ngx_http_request_t* r) {
+  return r->internal != 0 ? ngx_http_bluegreen_take_preview(r) : NGX_DECLINED;
+}
+
+ngx_int_t ngx_http_bluegreen_hide_preview(ngx_http_request_t* r) {
+  using namespace bluegreen::glue;
+  if (r->phase_handler == 0) {
+    take_every(
+        r, *static_cast<MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_bluegreen_module)));
+  }
+  return NGX_OK;
 }
 
 void ngx_http_bluegreen_install_color_header(void) {

@@ -47,8 +47,9 @@ bool leave_upstream(ngx_http_request_t* r) noexcept {
 
 ngx_int_t say_unavailable(PeerState& state, Upstream& upstream, core::Reason reason,
                           std::uint32_t retry_after_s) noexcept {
-  const bool first = state.main->refusal == core::Reason::kActive;
-  state.main->refusal = reason;
+  const bool first = state.main->refused_by != upstream.app;
+  state.main->refused_by = upstream.app;
+  state.refusal = reason;
   if (!first) {
     return NGX_HTTP_SERVICE_UNAVAILABLE;  // its error page leads here again
   }

@@ -211,7 +211,8 @@ void note_outlook(Upstream& upstream) noexcept {
                      !route.has(shm::kMaintenance) && here != 0;
   outlook.split = route.weight != 0 && !route.closed(idle) && there != 0;
   outlook.fallback = route.has(shm::kFallback);
-  const std::uint32_t most = route.weight != 0 || outlook.fallback ? here + there : here;
+  const bool second = outlook.fallback && !route.closed(idle);
+  const std::uint32_t most = route.weight != 0 || second ? here + there : here;
   outlook.tries = most != 0 ? most : 1;
   outlook.exact = route.weight == 0 || (outlook.fallback && outlook.split);
   upstream.seed = core::sticky_seed(upstream.app->name);

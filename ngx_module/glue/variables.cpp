@@ -15,7 +15,7 @@ void set_text(ngx_http_variable_value_t& value, std::string_view text) noexcept 
 }
 
 core::Reason reason_of(const PeerState& state) noexcept {
-  return state.main->refusal != core::Reason::kActive ? state.main->refusal : state.reason;
+  return state.refusal != core::Reason::kActive ? state.refusal : state.reason;
 }
 
 // A request that we answered ourselves has a reason, and no color.
@@ -23,7 +23,7 @@ bool is_known(const PeerState& state, uintptr_t what) noexcept {
   if (what == kPreview) {
     return state.main->previews != 0;
   }
-  return state.decided || (what == kReason && state.main->refusal != core::Reason::kActive);
+  return state.decided || (what == kReason && state.refusal != core::Reason::kActive);
 }
 
 ngx_int_t show(ngx_http_request_t* r, ngx_http_variable_value_t& value, uintptr_t what) noexcept {

@@ -26,6 +26,8 @@ class WatchedFile {
   void name(const char* path) noexcept { path_ = path; }
   const char* path() const noexcept { return path_; }
   int error() const noexcept { return error_; }
+  // The next look reads it, whatever was seen before.
+  void read_anew() noexcept { whole_ = false; }
 
   // At most `capacity` bytes; a larger file has failed with EFBIG.
   Look look(char* buffer, std::size_t capacity, std::size_t& size) noexcept;

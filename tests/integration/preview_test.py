@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import AsyncBackend, Connection, Nginx, Region, free_port, until, work_folder
+from harness import AsyncBackend, Connection, Nginx, Region, free_port, request, until, work_folder
 
 SECRET = "secret-0123456789-0123456789-ABCDEF"
 NEXT = "next-secret-abcdefghijklmnopqrstuvwxyz"
@@ -290,6 +290,43 @@ def test_master_reads_a_file_that_workers_cannot_and_a_new_one_turns_preview_off
             assert stage.color(NEXT)[0] == "blue" and "Permission denied" in stage.nginx.error_log
             stage.nginx.reload()
             until(lambda: stage.color(NEXT)[0] == "green", "a reload reads it")
+
+
+def test_secret_in_a_folder_that_workers_cannot_enter_turns_preview_off() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root: master and workers are different users")
+    with work_folder() as folder, Stage(folder) as stage:
+        assert stage.color()[0] == "green"
+        stage.nginx.stop()
+        hidden = folder / "hidden"
+        hidden.mkdir(mode=0o700)
+        os.replace(stage.secret, hidden / "secret")
+        stage.nginx.http = stage.nginx.http.replace(f"{stage.secret}; keepalive", f"{hidden}/secret; keepalive")
+        stage.nginx.start()
+        until(lambda: stage.color()[0] == "blue", "whether the secret was revoked cannot be seen")
+        assert "Permission denied" in stage.nginx.error_log
+        hidden.chmod(0o755)
+        until(lambda: stage.color()[0] == "green", "it can be seen again")
+
+
+def test_request_that_nginx_refuses_before_its_first_phase_hides_the_secret_too() -> None:
+    with work_folder() as folder, Stage(folder, "$cookie_pass") as stage:
+        stage.nginx.stop()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x",
+                        "-keyout", folder / "key", "-out", folder / "cert"], check=True, capture_output=True)
+        port, redirecting = free_port(), free_port()
+        for number, more in ((port, ""), (redirecting, "error_page 497 = @elsewhere;")):
+            stage.nginx.http += f"""
+                server {{ listen 127.0.0.1:{number} ssl; ssl_certificate {folder}/cert; ssl_certificate_key {folder}/key;
+                          {more} location / {{ proxy_pass http://app; }}
+                          location @elsewhere {{ proxy_pass http://plain; }} }}"""
+        stage.nginx.start()
+        cookie = {"Cookie": f"a=1; pass={SECRET}"}
+        assert request(port, "/", headers=cookie).status == 400  # plain HTTP on a TLS port: no phase is run
+        until(lambda: "a=1" in (folder / "spied.log").read_text(), "it is logged")
+        assert request(redirecting, "/", headers=cookie).headers["X-Color"] == "blue"
+        assert "Cookie: a=1\r\n" in stage.blue.heads[-1]
+        assert SECRET not in stage.forwarded() + stage.logged()
 
 
 def test_missing_at_the_start_is_a_warning_and_taken_when_it_comes() -> None:
