@@ -30,13 +30,29 @@ void let_go(App& app, std::size_t color) noexcept {
 }
 
 // 499 is NGINX's own word for a client that left before there was an answer.
-void count_end(shm::Counters& counters, const ngx_http_request_t& r) noexcept {
-  const ngx_uint_t status = r.err_status != 0 ? r.err_status : r.headers_out.status;
+void count_status(shm::Counters& counters, ngx_uint_t status) noexcept {
   if (status < 100 || status > 599 || status == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
     shm::count(counters.no_response);
   } else {
     shm::count(counters.responses[status / 100 - 1]);
   }
+}
+
+void count_end(shm::Counters& counters, const ngx_http_request_t& r) noexcept {
+  count_status(counters, r.err_status != 0 ? r.err_status : r.headers_out.status);
+}
+
+// What the upstream said that was asked last, 0 when nothing came: a redirect has taken the
+// answer's place.
+ngx_uint_t last_status(const ngx_http_request_t& r) noexcept {
+  const ngx_array_t* const states = r.upstream_states;
+  for (ngx_uint_t i = states != nullptr ? states->nelts : 0; i-- > 0;) {
+    const auto& state = static_cast<const ngx_http_upstream_state_t*>(states->elts)[i];
+    if (state.status != 0) {
+      return state.status;
+    }
+  }
+  return 0;
 }
 
 extern "C" void ngx_http_bluegreen_request_ended(void* data) {
@@ -160,7 +176,7 @@ const PeerState* find_state(ngx_http_request_t* r) noexcept {
 void end_color(PeerState& state) noexcept {
   const std::size_t c = shm::index_of(state.color);
   if (state.hold->users[c] == 1) {
-    count_end(*state.hold->app->counters[c], *state.request);
+    count_status(*state.hold->app->counters[c], last_status(*state.request));
   }
   release_color(state);
 }

@@ -145,6 +145,22 @@ def test_client_that_leaves_frees_its_place(stage) -> None:
     clients[3].close()
 
 
+def test_client_that_has_left_before_its_request_is_read_takes_no_place(stage) -> None:
+    stage.region.hold(60)
+    with stage.ask("/waits"):
+        stage.waits(1)
+        worker = stage.nginx.workers()[0].pid
+        os.kill(worker, signal.SIGSTOP)  # request and end of the connection become one event
+        try:
+            for _ in range(20):
+                stage.ask("/gone").close()
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        until(lambda: sum("/gone" in line for line in stage.reasons()) == 20, "all 20 have been seen off")
+        assert stage.figures("blue")["waiting"] == 1
+        stage.region.release()
+
+
 def test_client_that_leaves_in_the_middle_of_its_body_frees_its_place(stage) -> None:
     stage.region.hold(60)
     client = stage.ask("/", "POST", b"half", headers={"Content-Length": "1000"})

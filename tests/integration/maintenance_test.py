@@ -1,6 +1,7 @@
 """Maintenance: 503 with Retry-After from a page, per application, without reload."""
 
 import os
+import struct
 import time
 
 import pytest
@@ -18,6 +19,10 @@ MORE = """
     location /authorized { auth_request /check; proxy_pass http://other/; }
     location /page { error_page 503 @sorry; proxy_pass http://app/; }
     location @sorry { return 503 "from error_page"; }
+    location /mirrored { mirror /part; proxy_pass http://other/; }
+    location = /part { internal; proxy_pass http://app/; }
+    location /moved { proxy_intercept_errors on; error_page 500 = @app; proxy_pass http://other/status/500; }
+    location @app { proxy_pass http://app; }
     location /loop { error_page 503 /loop/again; proxy_pass http://app/; }
 """
 
@@ -53,6 +58,15 @@ class Stage:
 
     def page(self) -> str:
         return self.nginx.get("/").body.decode()
+
+
+def responses(stage: Stage) -> tuple[int, int]:
+    """5xx of application "other", 2xx of "app", by slot 0 (shm/telemetry_region.hpp)."""
+    content = stage.region.telemetry.read_bytes()
+    names = [content[4096 + app * 128 + 8:].split(b"\0", 1)[0] for app in range(2)]
+    other, app = names.index(b"other"), names.index(b"app")
+    return (struct.unpack_from("<Q", content, 1331200 + 128 + other * 256 + 2 * 8 + 4 * 8)[0],
+            struct.unpack_from("<Q", content, 1331200 + 128 + app * 256 + 2 * 8 + 1 * 8)[0])
 
 
 @pytest.fixture
@@ -150,6 +164,18 @@ def test_requests_that_wait_get_the_page_when_maintenance_begins(stage) -> None:
         until(lambda: stage.nginx.status()["apps"]["app"]["colors"]["blue"]["waiting"] == 1, "it waits")
         stage.region.flags("+maintenance")
         assert client.answer().body == b"<h1>back soon</h1>\n"
+
+
+def test_refused_subrequest_does_not_speak_for_the_request_that_it_belongs_to(stage) -> None:
+    assert stage.nginx.get("/mirrored").status == 200
+    until(lambda: "active blue 200 /mirrored" in stage.log(), "the request is logged as what it was")
+
+
+def test_request_redirected_to_another_application_is_counted_as_ended_by_both(stage) -> None:
+    stage.region.flags("-maintenance")
+    before = responses(stage)
+    assert stage.nginx.get("/moved").status == 200
+    until(lambda: responses(stage) == (before[0] + 1, before[1] + 1), "a 500 of the one, a 200 of the other")
 
 
 def test_request_in_flight_ends_as_it_began(stage) -> None:
