@@ -62,10 +62,6 @@ ngx_int_t get_peer(PeerState& state, ngx_peer_connection_t* pc) noexcept {
   }
   state.generation = state.upstream->route.snapshot().generation;
   state.decided = true;
-  if (__builtin_expect(static_cast<long>(state.reason == core::Reason::kPreview), 0) != 0) {
-    state.request->upstream->cacheable = 0;  // its failure neither
-    state.request->upstream->store = 0;
-  }
   if (pc->tries > 1 && !knows_its_tries(state)) {
     limit_tries(state, pc);
   }

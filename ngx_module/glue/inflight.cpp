@@ -30,7 +30,8 @@ void let_go(App& app, std::size_t color) noexcept {
 }
 
 // 499 is NGINX's own word for a client that left before there was an answer.
-void count_status(shm::Counters& counters, ngx_uint_t status) noexcept {
+__attribute__((always_inline)) inline void count_status(shm::Counters& counters,
+                                                        ngx_uint_t status) noexcept {
   if (status < 100 || status > 599 || status == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
     shm::count(counters.no_response);
   } else {

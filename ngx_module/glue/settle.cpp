@@ -55,6 +55,10 @@ Choice choose_color(PeerState& state, const shm::Route& route) noexcept {
     return {state.color, state.reason};
   }
   const bool preview = is_preview(state);
+  if (preview) {  // what it is answered is for nobody else, a failure neither
+    state.request->upstream->cacheable = 0;
+    state.request->upstream->store = 0;
+  }
   core::Asker asker;
   asker.preview = preview;
   const bool failed = state.hold != nullptr && !preview && !route.closed(state.color);
