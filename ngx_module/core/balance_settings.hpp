@@ -10,6 +10,7 @@
 
 #include "ngx_module/core/duration.hpp"
 #include "ngx_module/core/endpoint_health.hpp"
+#include "ngx_module/core/parameter.hpp"
 
 namespace bluegreen::core {
 
@@ -23,7 +24,7 @@ struct BalanceSettings {
 };
 
 inline constexpr std::uint32_t kMostFails = 1000000;
-inline constexpr std::uint64_t kLongestTimeMs = 86400000;  // a day
+inline constexpr std::uint64_t kLongestTimeMs = kDayMs;
 
 inline const char* parse_method(std::string_view text, BalanceSettings& out) noexcept {
   if (text == "round_robin") {
@@ -39,18 +40,6 @@ inline const char* parse_method(std::string_view text, BalanceSettings& out) noe
 
 namespace detail {
 
-inline bool parse_fails(std::string_view text, std::uint32_t& out) noexcept {
-  std::uint32_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9' || value > kMostFails) {
-      return false;
-    }
-    value = value * 10 + static_cast<std::uint32_t>(c - '0');
-  }
-  out = value;
-  return !text.empty() && value <= kMostFails;
-}
-
 inline bool parse_day(std::string_view text, std::uint64_t least, std::uint64_t& out) noexcept {
   return parse_duration(text, out) && out >= least && out <= kLongestTimeMs;
 }
@@ -58,31 +47,24 @@ inline bool parse_day(std::string_view text, std::uint64_t least, std::uint64_t&
 }  // namespace detail
 
 inline const char* parse_balance(std::string_view text, BalanceSettings& out) noexcept {
-  constexpr std::string_view kNames[] = {"max_fails=", "fail_timeout=", "slow_start="};
-  for (std::uint8_t i = 0; i < 3; ++i) {
-    if (text.substr(0, kNames[i].size()) != kNames[i]) {
-      continue;
-    }
-    const auto bit = static_cast<std::uint8_t>(1U << i);
-    if ((out.seen & bit) != 0) {
-      return "each parameter once";
-    }
-    out.seen = static_cast<std::uint8_t>(out.seen | bit);
-    const std::string_view value = text.substr(kNames[i].size());
-    switch (i) {
-      case 0:
-        return detail::parse_fails(value, out.rules.max_fails)
-                   ? nullptr
-                   : "\"max_fails=N\" with N from 0 to 1000000";
-      case 1:
-        return detail::parse_day(value, 1, out.rules.fail_timeout_ms)
-                   ? nullptr
-                   : "\"fail_timeout=TIME\" with TIME from 1ms to 1d";
-      default:
-        return detail::parse_day(value, 0, out.rules.slow_start_ms)
-                   ? nullptr
-                   : "\"slow_start=TIME\" with TIME from 0 to 1d";
-    }
+  constexpr const char* kTwice = "each parameter once";
+  if (take_name(text, "max_fails")) {
+    return !first_time(out.seen, 1) ? kTwice
+           : parse_count(text, kMostFails, out.rules.max_fails)
+               ? nullptr
+               : "\"max_fails=N\" with N from 0 to 1000000";
+  }
+  if (take_name(text, "fail_timeout")) {
+    return !first_time(out.seen, 2) ? kTwice
+           : detail::parse_day(text, 1, out.rules.fail_timeout_ms)
+               ? nullptr
+               : "\"fail_timeout=TIME\" with TIME from 1ms to 1d";
+  }
+  if (take_name(text, "slow_start")) {
+    return !first_time(out.seen, 4) ? kTwice
+           : detail::parse_day(text, 0, out.rules.slow_start_ms)
+               ? nullptr
+               : "\"slow_start=TIME\" with TIME from 0 to 1d";
   }
   return "\"max_fails=N\", \"fail_timeout=TIME\" or \"slow_start=TIME\"";
 }

@@ -8,10 +8,11 @@
 #include <string_view>
 
 #include "ngx_module/core/duration.hpp"
+#include "ngx_module/core/parameter.hpp"
 
 namespace bluegreen::core {
 
-inline constexpr std::uint64_t kMaxHoldTimeoutMs = 86400000;
+inline constexpr std::uint64_t kMaxHoldTimeoutMs = kDayMs;
 inline constexpr std::uint32_t kMaxHeld = 1000000;
 inline constexpr std::uint64_t kMaxRetryAfterS = 86400;
 
@@ -30,37 +31,6 @@ struct MaintenanceSettings {
 };
 
 namespace detail {
-
-inline bool take_name(std::string_view& text, std::string_view name) noexcept {
-  if (text.size() <= name.size() || text.substr(0, name.size()) != name ||
-      text[name.size()] != '=') {
-    return false;
-  }
-  text.remove_prefix(name.size() + 1);
-  return true;
-}
-
-// False when the parameter was there before.
-inline bool first_time(std::uint8_t& seen, std::uint8_t bit) noexcept {
-  const bool first = (seen & bit) == 0;
-  seen = static_cast<std::uint8_t>(seen | bit);
-  return first;
-}
-
-inline bool parse_count(std::string_view text, std::uint32_t limit, std::uint32_t& out) noexcept {
-  std::uint64_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9' || value > limit) {
-      return false;
-    }
-    value = value * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  if (text.empty() || value > limit) {
-    return false;
-  }
-  out = static_cast<std::uint32_t>(value);
-  return true;
-}
 
 inline bool parse_retry_after(std::string_view text, std::uint32_t& seconds) noexcept {
   std::uint64_t value = 0;
@@ -89,22 +59,22 @@ inline constexpr const char* kExpectedRetryAfter =
 }  // namespace detail
 
 inline const char* parse_hold(std::string_view text, HoldSettings& out) noexcept {
-  if (detail::take_name(text, "timeout")) {
+  if (take_name(text, "timeout")) {
     std::uint64_t ms = 0;
-    if (!detail::first_time(out.seen, 1) || !parse_duration(text, ms) || ms == 0 ||
+    if (!first_time(out.seen, 1) || !parse_duration(text, ms) || ms == 0 ||
         ms > kMaxHoldTimeoutMs) {
       return "\"timeout=TIME\" from 1ms to 24h, once";
     }
     out.timeout_ms = ms;
     return nullptr;
   }
-  if (detail::take_name(text, "max")) {
-    return detail::first_time(out.seen, 2) && detail::parse_count(text, kMaxHeld, out.max)
+  if (take_name(text, "max")) {
+    return first_time(out.seen, 2) && parse_count(text, kMaxHeld, out.max)
                ? nullptr
                : "\"max=N\" with N from 0 to 1000000, once";
   }
-  if (detail::take_name(text, "retry_after")) {
-    return detail::first_time(out.seen, 4) && detail::parse_retry_after(text, out.retry_after_s)
+  if (take_name(text, "retry_after")) {
+    return first_time(out.seen, 4) && detail::parse_retry_after(text, out.retry_after_s)
                ? nullptr
                : detail::kExpectedRetryAfter;
   }
@@ -112,22 +82,22 @@ inline const char* parse_hold(std::string_view text, HoldSettings& out) noexcept
 }
 
 inline const char* parse_maintenance(std::string_view text, MaintenanceSettings& out) noexcept {
-  if (detail::take_name(text, "page")) {
-    if (text.empty() || !detail::first_time(out.seen, 1)) {
+  if (take_name(text, "page")) {
+    if (text.empty() || !first_time(out.seen, 1)) {
       return "\"page=FILE\" once";
     }
     out.page = text;
     return nullptr;
   }
-  if (detail::take_name(text, "type")) {
-    if (!detail::first_time(out.seen, 2) || !detail::is_mime_type(text)) {
+  if (take_name(text, "type")) {
+    if (!first_time(out.seen, 2) || !detail::is_mime_type(text)) {
       return "\"type=MIME\", as \"text/html\", once";
     }
     out.type = text;
     return nullptr;
   }
-  if (detail::take_name(text, "retry_after")) {
-    return detail::first_time(out.seen, 4) && detail::parse_retry_after(text, out.retry_after_s)
+  if (take_name(text, "retry_after")) {
+    return first_time(out.seen, 4) && detail::parse_retry_after(text, out.retry_after_s)
                ? nullptr
                : detail::kExpectedRetryAfter;
   }

@@ -4,21 +4,6 @@
 #include "ngx_module/glue/directives.hpp"
 #include "ngx_module/glue/upstream.hpp"
 
-namespace bluegreen::glue {
-
-namespace {
-
-char* refuse_parameter(ngx_conf_t* cf, ngx_str_t* value, const char* expected) noexcept {
-  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                     "invalid parameter \"%V\" in \"bluegreen_balance\": expected %s", value,
-                     expected);
-  return static_cast<char*>(NGX_CONF_ERROR);
-}
-
-}  // namespace
-
-}  // namespace bluegreen::glue
-
 extern "C" char* ngx_http_bluegreen_balance(ngx_conf_t* cf, ngx_command_t*, void* data) {
   using namespace bluegreen::glue;
   Upstream* const upstream = upstream_of(cf, *static_cast<SrvConf*>(data));
@@ -32,12 +17,12 @@ extern "C" char* ngx_http_bluegreen_balance(ngx_conf_t* cf, ngx_command_t*, void
   auto* const args = static_cast<ngx_str_t*>(cf->args->elts);
   if (const char* const expected =
           bluegreen::core::parse_method(view(args[1]), upstream->balance)) {
-    return refuse_parameter(cf, &args[1], expected);
+    return refuse_parameter(cf, args[1], expected);
   }
   for (ngx_uint_t i = 2; i < cf->args->nelts; ++i) {
     if (const char* const expected =
             bluegreen::core::parse_balance(view(args[i]), upstream->balance)) {
-      return refuse_parameter(cf, &args[i], expected);
+      return refuse_parameter(cf, args[i], expected);
     }
   }
   return NGX_CONF_OK;

@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "ngx_module/core/parameter.hpp"
 #include "ngx_module/glue/balance.hpp"
 #include "ngx_module/glue/balancer.hpp"
 #include "ngx_module/glue/gate.hpp"
@@ -81,22 +82,16 @@ bool satisfy_server_check(ngx_conf_t* cf, ngx_http_upstream_srv_conf_t& uscf) no
 }
 
 bool parse_weight(std::string_view text, std::uint32_t& weight) noexcept {
-  constexpr std::string_view kPrefix = "weight=";
-  if (text.size() <= kPrefix.size() || text.substr(0, kPrefix.size()) != kPrefix) {
-    return false;
-  }
-  std::uint32_t value = 0;
-  for (const char c : text.substr(kPrefix.size())) {
-    if (c < '0' || c > '9' || value > shm::kMaxEndpointWeight) {
-      return false;
-    }
-    value = value * 10 + static_cast<std::uint32_t>(c - '0');
-  }
-  weight = value;
-  return value >= 1 && value <= shm::kMaxEndpointWeight;
+  return core::take_name(text, "weight") &&
+         core::parse_count(text, shm::kMaxEndpointWeight, weight) && weight != 0;
 }
 
 }  // namespace
+
+char* refuse_parameter(ngx_conf_t* cf, const ngx_str_t& found, const char* expected) noexcept {
+  return refuse(cf, "invalid parameter \"%V\" in \"%V\": expected %s", &found, &arguments(cf)[0],
+                expected);
+}
 
 Upstream* upstream_of(ngx_conf_t* cf, SrvConf& srv) noexcept {
   if (srv.upstream == nullptr) {
@@ -189,10 +184,8 @@ static char* ngx_http_bluegreen_server(ngx_conf_t* cf, ngx_command_t*, void* dat
                   &args[2]);
   }
   if (cf->args->nelts == 4 && !parse_weight(view(args[3]), endpoint.weight)) {
-    return refuse(cf,
-                  "invalid parameter \"%V\" in \"bluegreen_server\": expected \"weight=N\" with N "
-                  "from 1 to %ui",
-                  &args[3], static_cast<ngx_uint_t>(shm::kMaxEndpointWeight));
+    static_assert(shm::kMaxEndpointWeight == 65535);
+    return refuse_parameter(cf, args[3], "\"weight=N\" with N from 1 to 65535");
   }
   Upstream* const upstream = upstream_of(cf, *static_cast<SrvConf*>(data));
   if (upstream == nullptr) {

@@ -15,6 +15,9 @@ struct Upstream;
 // also says where the block is ours. nullptr without memory.
 Upstream* upstream_of(ngx_conf_t* cf, ngx_http_bluegreen_srv_conf_t& srv) noexcept;
 
+// Says which parameter of the present directive is none, and what was expected. NGX_CONF_ERROR.
+char* refuse_parameter(ngx_conf_t* cf, const ngx_str_t& found, const char* expected) noexcept;
+
 }  // namespace bluegreen::glue
 
 extern "C" {

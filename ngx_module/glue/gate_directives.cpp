@@ -26,12 +26,6 @@ bool full_name(ngx_conf_t* cf, std::string_view given, ngx_str_t& out) noexcept 
   return ngx_conf_full_name(cf->cycle, &out, 1) == NGX_OK;
 }
 
-char* bad_parameter(ngx_conf_t* cf, const ngx_str_t& found, const char* expected) noexcept {
-  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in \"%V\": expected %s",
-                     &found, &words(cf)[0], expected);
-  return kFailed;
-}
-
 Page* obtain_page(ngx_conf_t* cf, MainConf& conf, std::string_view name) noexcept {
   ngx_str_t path;
   if (!full_name(cf, name, path)) {
@@ -137,7 +131,7 @@ char* ngx_http_bluegreen_hold(ngx_conf_t* cf, ngx_command_t*, void* data) {
   upstream->gate.hold_set = true;
   for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
     if (const char* const expected = core::parse_hold(view(words(cf)[i]), upstream->gate.hold)) {
-      return bad_parameter(cf, words(cf)[i], expected);
+      return refuse_parameter(cf, words(cf)[i], expected);
     }
   }
   return NGX_CONF_OK;
@@ -156,7 +150,7 @@ char* ngx_http_bluegreen_maintenance(ngx_conf_t* cf, ngx_command_t*, void* data)
   for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
     if (const char* const expected =
             core::parse_maintenance(view(words(cf)[i]), gate.maintenance)) {
-      return bad_parameter(cf, words(cf)[i], expected);
+      return refuse_parameter(cf, words(cf)[i], expected);
     }
   }
   if (gate.maintenance.page.empty()) {
