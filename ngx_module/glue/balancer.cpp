@@ -129,7 +129,7 @@ static ngx_int_t ngx_http_bluegreen_init_peer(ngx_http_request_t* r,
   auto* const srv = static_cast<ngx_http_bluegreen_srv_conf_t*>(
       ngx_http_conf_upstream_srv_conf(us, ngx_http_bluegreen_module));
   bluegreen::glue::Upstream& upstream = *srv->upstream;
-  PeerState* const state = bluegreen::glue::obtain_state(r, upstream);
+  PeerState* const state = bluegreen::glue::obtain_state(r, *upstream.conf);
   if (state == nullptr) {
     return NGX_ERROR;
   }

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "ngx_module/core/parameter.hpp"
+#include "ngx_module/core/sticky.hpp"
 #include "ngx_module/glue/balance.hpp"
 #include "ngx_module/glue/balancer.hpp"
 #include "ngx_module/glue/gate.hpp"
@@ -160,6 +161,7 @@ static char* ngx_http_bluegreen(ngx_conf_t* cf, ngx_command_t*, void* data) {
                   conf.apps.nelts, static_cast<ngx_uint_t>(shm::kMaxApps));
   }
   *entry = upstream;
+  upstream->seed = bluegreen::core::sticky_seed(view(name));
   srv.name = name;
   uscf->flags = NGX_HTTP_UPSTREAM_CREATE;
   uscf->peer.init_upstream = ngx_http_bluegreen_init_upstream;

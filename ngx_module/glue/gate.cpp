@@ -81,7 +81,7 @@ void warn_of_cache(ngx_conf_t* cf) noexcept {
 }
 
 __attribute__((noinline)) ngx_int_t stop(ngx_http_request_t* r, Upstream& upstream) noexcept {
-  PeerState* const state = obtain_state(r, upstream);
+  PeerState* const state = obtain_state(r, *upstream.conf);
   if (state == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
@@ -149,13 +149,14 @@ char* ngx_http_bluegreen_merge_loc_conf(ngx_conf_t* cf, void*, void* child) {
     const auto& pass =
         *static_cast<ngx_http_upstream_conf_t*>(context.loc_conf[(*module)->ctx_index]);
     passes += pass.upstream != nullptr ? 1 : 0;
-    cached = cached || !bypasses(pass);
+    const bool through_cache = !bypasses(pass);
+    cached = cached || through_cache;
     Upstream* const upstream = upstream_behind(pass);
     if (upstream == nullptr) {
       continue;
     }
     conf.upstream = upstream;
-    if (upstream->gate.preview_bit != 0 && !bypasses(pass)) {
+    if (upstream->gate.preview_bit != 0 && through_cache) {
       ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                     "location \"%V\" leads to upstream \"%V\", which has \"bluegreen_preview\", "
                     "through a cache: its \"cache_bypass\" must name \"$bluegreen_preview\"",

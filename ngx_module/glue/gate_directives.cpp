@@ -125,10 +125,9 @@ char* ngx_http_bluegreen_hold(ngx_conf_t* cf, ngx_command_t*, void* data) {
   if (upstream == nullptr) {
     return kFailed;
   }
-  if (upstream->gate.hold_set) {
+  if (upstream->gate.hold.seen != 0) {
     return const_cast<char*>("is duplicate");
   }
-  upstream->gate.hold_set = true;
   for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
     if (const char* const expected = core::parse_hold(view(words(cf)[i]), upstream->gate.hold)) {
       return refuse_parameter(cf, words(cf)[i], expected);
@@ -143,10 +142,9 @@ char* ngx_http_bluegreen_maintenance(ngx_conf_t* cf, ngx_command_t*, void* data)
     return kFailed;
   }
   GateState& gate = upstream->gate;
-  if (gate.maintenance_set) {
+  if (gate.maintenance.seen != 0) {
     return const_cast<char*>("is duplicate");
   }
-  gate.maintenance_set = true;
   for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
     if (const char* const expected =
             core::parse_maintenance(view(words(cf)[i]), gate.maintenance)) {

@@ -15,11 +15,9 @@ struct PreviewName;  // preview.hpp
 struct GateState {
   GateState() noexcept { ngx_queue_init(&line); }
 
-  bool busy = false;         // a hold that counts, maintenance, or somebody waits
-  bool hold_counts = false;  // the accepted word holds, and its ticket counted when last looked at
-  bool hold_set = false;     // `bluegreen_hold` stands in the block
-  bool maintenance_set = false;
-  ngx_msec_t hold_until = 0;       // its deadline, in terms of ngx_current_msec
+  bool busy = false;          // a hold that counts, maintenance, or somebody waits
+  bool hold_counts = false;   // the accepted word holds, and its ticket counted when last looked at
+  ngx_msec_t hold_until = 0;  // its deadline, in terms of ngx_current_msec
   std::uint64_t preview_bit = 0;   // of RequestState::previews; 0: no preview
   ngx_queue_t line;                // Waiter::link, in the order in which they go on
   ngx_queue_t* last_late = &line;  // those that came late stand first; &line: there is none

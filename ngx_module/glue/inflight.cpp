@@ -92,8 +92,8 @@ RequestState* find_main(ngx_http_request_t* main) noexcept {
   return own != nullptr ? own->main : state_behind(main);
 }
 
-RequestState* make_main(ngx_http_request_t* main, Upstream& upstream) noexcept {
-  auto& states = upstream.conf->states;
+RequestState* make_main(ngx_http_request_t* main, MainConf& conf) noexcept {
+  auto& states = conf.states;
   RequestState* const state = states.take();
   if (state == nullptr) {
     return nullptr;
@@ -134,7 +134,7 @@ Hold* further_hold(RequestState& state, App& app) noexcept {
   return hold;
 }
 
-PeerState* obtain_state(ngx_http_request_t* r, Upstream& upstream) noexcept {
+PeerState* obtain_state(ngx_http_request_t* r, MainConf& conf) noexcept {
   if (PeerState* const own = context_of(r)) {
     return own;
   }
@@ -143,7 +143,7 @@ PeerState* obtain_state(ngx_http_request_t* r, Upstream& upstream) noexcept {
   const bool fresh = r == main && r->internal == 0 && r->filter_finalize == 0;
   RequestState* state = fresh ? nullptr : find_main(main);
   if (state == nullptr) {
-    state = make_main(main, upstream);
+    state = make_main(main, conf);
     if (state == nullptr) {
       return nullptr;
     }

@@ -75,7 +75,7 @@ struct RequestState {
 };
 
 // The state of r for a new upstream; the one it has already when it was redirected.
-PeerState* obtain_state(ngx_http_request_t* r, Upstream& upstream) noexcept;
+PeerState* obtain_state(ngx_http_request_t* r, MainConf& conf) noexcept;
 // What the variables show; nullptr when no upstream of ours was used.
 const PeerState* find_state(ngx_http_request_t* r) noexcept;
 

@@ -171,11 +171,10 @@ extern "C" {
 
 ngx_int_t ngx_http_bluegreen_take_preview(ngx_http_request_t* r) {
   using namespace bluegreen::glue;
-  const auto& conf =
-      *static_cast<MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_bluegreen_module));
+  auto& conf = *static_cast<MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_bluegreen_module));
   const std::uint64_t bits = take_every(r, conf);
   if (bits != 0) {
-    PeerState* const state = obtain_state(r, *conf.upstream_list()[0]);
+    PeerState* const state = obtain_state(r, conf);
     if (state == nullptr) {
       return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

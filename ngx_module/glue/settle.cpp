@@ -1,7 +1,6 @@
 // See settle.hpp.
 #include "ngx_module/glue/settle.hpp"
 
-#include "ngx_module/core/sticky.hpp"
 #include "ngx_module/glue/hold.hpp"
 #include "ngx_module/glue/peers.hpp"
 #include "ngx_module/glue/sticky.hpp"
@@ -219,7 +218,6 @@ void note_outlook(Upstream& upstream) noexcept {
   const std::uint32_t most = route.weight != 0 || second ? here + there : here;
   outlook.tries = most != 0 ? most : 1;
   outlook.exact = route.weight == 0 || (outlook.fallback && outlook.split);
-  upstream.seed = core::sticky_seed(upstream.app->name);
 }
 
 std::uint32_t tries_left(PeerState& state) noexcept {
