@@ -25,9 +25,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <ctime>
 
 #include "shm/checksum.hpp"
+#include "shm/clock.hpp"
 #include "shm/unique_fd.hpp"
 
 namespace bluegreen::shm {
@@ -126,10 +126,7 @@ inline bool boot_id(BootId& out) noexcept {
 }
 
 inline std::uint64_t boottime_ns() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000U +
-         static_cast<std::uint64_t>(now.tv_nsec);
+  return clock_ns(CLOCK_BOOTTIME);
 }
 
 }  // namespace bluegreen::shm

@@ -14,8 +14,8 @@
 #pragma once
 
 #include <csignal>
-#include <ctime>
 
+#include "shm/clock.hpp"
 #include "shm/telemetry_region.hpp"
 #include "shm/worker_slots.hpp"
 
@@ -34,10 +34,7 @@ struct App {
 enum class TelemetryState : std::uint8_t { kMissing, kOk, kDamaged };
 
 inline std::uint64_t unix_ns() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000U +
-         static_cast<std::uint64_t>(now.tv_nsec);
+  return shm::clock_ns(CLOCK_REALTIME);
 }
 
 class TelemetryWriter {

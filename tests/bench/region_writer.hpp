@@ -5,10 +5,10 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <ctime>
 #include <iostream>
 #include <string>
 
+#include "shm/clock.hpp"
 #include "shm/control_region.hpp"
 #include "shm/mapping.hpp"
 
@@ -21,10 +21,7 @@ namespace bluegreen::bench {
 
 // The clock of the load generator's record, and of every stamp here.
 inline std::uint64_t now_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(now.tv_nsec);
+  return shm::clock_ns(CLOCK_MONOTONIC);
 }
 
 // Maps the whole region; `flags` as for open_region.

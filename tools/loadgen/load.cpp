@@ -17,6 +17,7 @@
 #include <cstring>
 #include <memory>
 
+#include "shm/clock.hpp"
 #include "shm/region_file.hpp"
 #include "tools/loadgen/http_response.hpp"
 
@@ -29,10 +30,7 @@ constexpr std::uint64_t kRetryAfter = 10 * kMillisecond;  // after a connect tha
 constexpr std::uint64_t kTick = 5 * kMillisecond;         // how often deadlines are looked at
 
 std::uint64_t now_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
+  return shm::clock_ns(CLOCK_MONOTONIC);
 }
 
 using shm::UniqueFd;
