@@ -153,9 +153,10 @@ struct AppSnapshot {
 
 // The reader's steps above. On anything but kOk `out` is undefined. `known`: tables that were found
 // valid before, by color, or nullptr. The same bytes are not checked again: the CRC of both tables
-// would be 20 us in every worker's first request after every flip.
+// would be 20 us in every worker's first request after every flip. `moved`: whether a table is not
+// the known one.
 inline ReadResult read_app(const ControlRegion& region, std::uint32_t index, AppSnapshot& out,
-                           const EndpointTable* known = nullptr) noexcept {
+                           const EndpointTable* known = nullptr, bool* moved = nullptr) noexcept {
   const AppRecord& app = region.apps[index];
   for (int attempt = 0; attempt < kReadTries; ++attempt) {
     // Acquire pairs with the seq_cst store in store_route: the tables that it names are visible.
@@ -185,11 +186,16 @@ inline ReadResult read_app(const ControlRegion& region, std::uint32_t index, App
     if (app.word.load(std::memory_order_relaxed) != word) {
       continue;
     }
-    const auto counts = [&out, known](std::size_t c) {
-      return (known != nullptr && same_table(out.tables[c], known[c])) ||
-             table_is_valid(out.tables[c]);
+    const auto is_known = [&out, known](std::size_t c) {
+      return known != nullptr && same_table(out.tables[c], known[c]);
     };
-    return counts(0) && counts(1) ? ReadResult::kOk : ReadResult::kBadTable;
+    const bool same[2] = {is_known(0), is_known(1)};
+    if (moved != nullptr) {
+      *moved = !same[0] || !same[1];
+    }
+    return (same[0] || table_is_valid(out.tables[0])) && (same[1] || table_is_valid(out.tables[1]))
+               ? ReadResult::kOk
+               : ReadResult::kBadTable;
   }
   return ReadResult::kMoving;
 }

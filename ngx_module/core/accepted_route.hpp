@@ -134,10 +134,11 @@ class AcceptedRoute {
       return Look::kUnchanged;  // kNoWord never moves
     }
     shm::AppSnapshot fresh;
-    problem_ = shm::read_app(*region_, index_, fresh, accepted() ? snapshot_.tables : nullptr);
+    bool moved = true;
+    problem_ =
+        shm::read_app(*region_, index_, fresh, accepted() ? snapshot_.tables : nullptr, &moved);
     if (problem_ == shm::ReadResult::kOk) {
-      tables_moved_ = !accepted() || !shm::same_table(fresh.tables[0], snapshot_.tables[0]) ||
-                      !shm::same_table(fresh.tables[1], snapshot_.tables[1]);
+      tables_moved_ = moved;
       snapshot_ = fresh;
       seen_ = fresh.word;
       judged_ = true;
