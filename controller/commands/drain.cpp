@@ -28,10 +28,6 @@ void pause(milliseconds time) {
   ::nanosleep(&span, nullptr);
 }
 
-std::string requests(std::uint64_t count) {
-  return count == 1 ? "1 request" : std::to_string(count) + " requests";
-}
-
 // The last view before the color was proven empty, or time was up.
 Result<DrainView> wait_until_empty(CommandContext& context, const LockedApp& held, Color color,
                                    milliseconds timeout) {
@@ -50,9 +46,10 @@ Result<DrainView> wait_until_empty(CommandContext& context, const LockedApp& hel
     }
     if (view->in_flight != shown) {
       shown = view->in_flight;
-      context.events().emit({std::chrono::system_clock::now(), "drain", StepState::kProgress,
-                             requests(shown) + " in flight on " + std::string(shm::name_of(color)),
-                             milliseconds{0}});
+      context.events().emit(
+          {std::chrono::system_clock::now(), "drain", StepState::kProgress,
+           requests_text(shown) + " in flight on " + std::string(shm::name_of(color)),
+           milliseconds{0}});
     }
     pause(between);
     between = std::min(between * 3 / 2, kLongestPause);
@@ -80,11 +77,12 @@ Verdict verdict_of(const LockedApp& held, Color color, const shm::AppSnapshot& n
   verdict.code = ExitCode::kDrainForced;
   verdict.steps = {{"drain", took, "failed"}};
   verdict.reason =
-      view.exact ? requests(view.in_flight) + " in flight when the time was up" : view.reason;
-  verdict.headline = held.target.app + ": " + name + " is closed, " +
-                     (view.exact ? requests(view.in_flight) + " still in flight"
-                                 : "not proven empty (" + requests(view.in_flight) + " seen)") +
-                     " after " + readable(took) + serving;
+      view.exact ? requests_text(view.in_flight) + " in flight when the time was up" : view.reason;
+  verdict.headline =
+      held.target.app + ": " + name + " is closed, " +
+      (view.exact ? requests_text(view.in_flight) + " still in flight"
+                  : "not proven empty (" + requests_text(view.in_flight) + " seen)") +
+      " after " + readable(took) + serving;
   verdict.hint = "it stays closed: drain again to wait on, or `bgctl switch " + name +
                  "` to open it and make it serve";
   return verdict;

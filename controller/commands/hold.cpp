@@ -12,11 +12,10 @@ namespace bluegreen {
 namespace {
 
 constexpr milliseconds kUsualHold{30'000};
-constexpr milliseconds kLongest{shm::kMaxHoldNs / 1'000'000};
 
 Result<milliseconds> hold_length(const CommandContext& context) {
   auto length = context.duration("--for", kUsualHold);
-  if (length && (length->count() == 0 || *length > kLongest)) {
+  if (length && (length->count() == 0 || *length > kLongestHold)) {
     return fail(ExitCode::kUsage,
                 "--for: expected \"1ms\" to \"24h\", found \"" +
                     printable(*context.option("--for")) + "\"" +

@@ -20,22 +20,18 @@ namespace {
 // Below the 30 s of bluegreen_hold: a request held from the first moment on is not answered 503
 // before the way back.
 constexpr milliseconds kHoldLimit{20'000};
-constexpr milliseconds kLongestHold{shm::kMaxHoldNs / 1'000'000};
 
 Verdict verdict_of(const std::string& app, Color color, const shm::AppSnapshot& before,
                    std::uint64_t generation) {
-  const shm::EndpointTable& table = before.tables[shm::index_of(color)];
   const bool was_active = before.route.active == color;
-  Verdict verdict;
-  verdict.command = "switch";
-  verdict.app = app;
-  verdict.active = shm::name_of(color);
-  verdict.release = shm::text_of(table.release);
-  verdict.image = shm::text_of(table.image);
+  shm::AppSnapshot after = before;
+  after.route.active = color;
+  Verdict verdict = verdict_about("switch", app, after);
   verdict.previous = shm::name_of(before.route.active);
   verdict.headline = app + ": " + verdict.active +
                      (was_active ? " serves already" : " serves now") + " (" +
-                     describe_release(table) + ", generation " + std::to_string(generation) + ")";
+                     describe_release(after.tables[shm::index_of(color)]) + ", generation " +
+                     std::to_string(generation) + ")";
   return verdict;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "controller/deploy/drain_wait.hpp"
+#include "controller/output/printable.hpp"
 
 namespace bluegreen {
 namespace {
@@ -57,10 +58,6 @@ class Sequence {
   HoldSwitchEnd end_;
 };
 
-std::string requests(std::uint64_t count) {
-  return count == 1 ? "1 request" : std::to_string(count) + " requests";
-}
-
 std::string Sequence::wait_for(Wanted wanted, TimePoint deadline) {
   milliseconds between = kShortestPause;
   std::string shown;
@@ -77,13 +74,14 @@ std::string Sequence::wait_for(Wanted wanted, TimePoint deadline) {
     }
     if (world_.clock.now() >= deadline) {
       return !view         ? view.error().what
-             : view->exact ? requests(view->in_flight) + " still in flight on " +
+             : view->exact ? requests_text(view->in_flight) + " still in flight on " +
                                  std::string(shm::name_of(color)) + " when the time was up"
                            : view->reason;
     }
-    const std::string present = view && view->exact ? requests(view->in_flight) + " in flight on " +
-                                                          std::string(shm::name_of(color))
-                                                    : shown;
+    const std::string present =
+        view && view->exact
+            ? requests_text(view->in_flight) + " in flight on " + std::string(shm::name_of(color))
+            : shown;
     if (present != shown) {
       shown = present;
       world_.events.emit(

@@ -110,4 +110,8 @@ std::string readable(std::chrono::milliseconds duration) {
   return text.data();
 }
 
+std::string requests_text(std::uint64_t count) {
+  return count == 1 ? "1 request" : std::to_string(count) + " requests";
+}
+
 }  // namespace bluegreen

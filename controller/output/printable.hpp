@@ -23,4 +23,7 @@ std::string utc_time_of_ns(std::uint64_t unix_ns);
 // "3ms", "1.2s", "4m10s".
 std::string readable(std::chrono::milliseconds duration);
 
+// "1 request", "12 requests".
+std::string requests_text(std::uint64_t count);
+
 }  // namespace bluegreen

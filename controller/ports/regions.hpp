@@ -40,6 +40,8 @@ struct RouteState {
 };
 using RouteEdit = std::function<Result<void>(RouteState&)>;
 
+inline constexpr std::chrono::milliseconds kLongestHold{shm::kMaxHoldNs / 1'000'000};
+
 class ControlPort {
  public:
   virtual ~ControlPort() = default;
@@ -57,7 +59,7 @@ class ControlPort {
   // is gone from the next word.
   virtual Result<std::uint64_t> change(const std::string& app, const std::string& what,
                                        const RouteEdit& edit) = 0;
-  // A hold's ticket that counts from now on for that time, at most shm::kMaxHoldNs.
+  // A hold's ticket that counts from now on for that time, at most kLongestHold.
   virtual Result<shm::HoldTicket> ticket(std::chrono::milliseconds length) = 0;
   // How long a ticket still counts; 0 when it does not.
   virtual std::chrono::nanoseconds left_of(const shm::HoldTicket& ticket) = 0;
