@@ -12,6 +12,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "ngx_module/core/letters.hpp"
+
 namespace bluegreen::core {
 
 namespace detail {
@@ -28,17 +30,6 @@ inline const char* skip_spaces(const char* from, const char* end) noexcept {
   return from;
 }
 
-// `lower` has no upper case letters.
-inline bool begins_with(const char* text, std::string_view lower) noexcept {
-  for (std::size_t i = 0; i < lower.size(); ++i) {
-    const char c = text[i];
-    if (c != lower[i] && (c < 'A' || c > 'Z' || static_cast<char>(c | 0x20) != lower[i])) {
-      return false;
-    }
-  }
-  return true;
-}
-
 }  // namespace detail
 
 // `name` in lower case. False when the header has no such pair.
@@ -48,7 +39,7 @@ inline bool cookie_value(std::string_view header, std::string_view name,
   const char* const end = at + header.size();
   while (static_cast<std::size_t>(end - at) > name.size()) {
     const char behind = at[name.size()];
-    if ((behind == '=' || behind == ' ') && detail::begins_with(at, name)) {
+    if ((behind == '=' || behind == ' ') && same_word({at, name.size()}, name)) {
       const char* equals = detail::skip_spaces(at + name.size(), end);
       if (equals < end && *equals == '=') {
         const char* const begin = detail::skip_spaces(equals + 1, end);

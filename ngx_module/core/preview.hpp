@@ -11,6 +11,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "ngx_module/core/letters.hpp"
+
 namespace bluegreen::core {
 
 inline constexpr std::size_t kMaxPreviewName = 63;
@@ -29,24 +31,8 @@ struct PreviewSource {
 
 namespace detail {
 
-constexpr char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 constexpr bool is_variable_letter(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-inline bool same_word(std::string_view a, std::string_view lowered) noexcept {
-  if (a.size() != lowered.size()) {
-    return false;
-  }
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lowered[i]) {
-      return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace detail
@@ -56,9 +42,9 @@ inline const char* parse_preview_source(std::string_view text, PreviewSource& ou
   constexpr std::string_view kHeader = "$http_";
   constexpr std::string_view kCookie = "$cookie_";
   PreviewSource source;
-  if (detail::same_word(text.substr(0, kHeader.size()), kHeader)) {
+  if (same_word(text.substr(0, kHeader.size()), kHeader)) {
     text.remove_prefix(kHeader.size());
-  } else if (detail::same_word(text.substr(0, kCookie.size()), kCookie)) {
+  } else if (same_word(text.substr(0, kCookie.size()), kCookie)) {
     source.kind = PreviewSource::Kind::kCookie;
     text.remove_prefix(kCookie.size());
   } else {
@@ -69,8 +55,8 @@ inline const char* parse_preview_source(std::string_view text, PreviewSource& ou
     return "expected a NAME of 1 to 63 letters, digits or \"_\"";
   }
   for (const char c : text) {
-    source.name[source.size++] = detail::lower(c);
-    if (!detail::is_variable_letter(detail::lower(c))) {
+    source.name[source.size++] = lower(c);
+    if (!detail::is_variable_letter(lower(c))) {
       return "expected a NAME of 1 to 63 letters, digits or \"_\"";
     }
   }
@@ -84,7 +70,7 @@ inline bool is_header(const PreviewSource& source, std::string_view name) noexce
     return false;
   }
   for (std::size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i] == '-' ? '_' : detail::lower(name[i]);
+    const char c = name[i] == '-' ? '_' : lower(name[i]);
     if (c != source.name[i]) {
       return false;
     }
@@ -117,7 +103,7 @@ inline bool find_cookie(std::string_view header, std::string_view name, std::siz
     while (!key.empty() && (key.back() == ' ' || key.back() == '\t')) {
       key.remove_suffix(1);
     }
-    if (equals != std::string_view::npos && detail::same_word(key, name)) {
+    if (equals != std::string_view::npos && same_word(key, name)) {
       std::string_view value = pair.substr(equals + 1);
       while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) {
         value.remove_prefix(1);

@@ -31,7 +31,7 @@ bool take_header(const PreviewName& name, ngx_table_elt_t& header, std::uint64_t
 }
 
 bool take_cookie(const PreviewName& name, ngx_table_elt_t& header, std::uint64_t& bits) noexcept {
-  if (!core::detail::same_word(view(header.key), kCookieHeader)) {
+  if (!core::same_word(view(header.key), kCookieHeader)) {
     return false;
   }
   core::CookiePair pair;
