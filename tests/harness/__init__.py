@@ -19,6 +19,7 @@ the programs and of the module under test. Everything listens on 127.0.0.1.
 from .backend import AsyncBackend, NginxBackend
 from .client import Answer, Connection, WebSocket, request
 from .counts import often, times
+from .ensemble import Ensemble
 from .load import Load
 from .nginx import LeftBehind, Nginx
 from .paths import BIN, MODULE, free_port, nginx_version, no_keepalive, program, work_folder
@@ -30,5 +31,5 @@ from .wait import until
 __all__ = [
     "AsyncBackend", "NginxBackend", "Answer", "Connection", "WebSocket", "request", "often", "times", "LeftBehind", "Nginx",
     "BIN", "MODULE", "free_port", "nginx_version", "no_keepalive", "program", "work_folder", "Region", "bgctl", "until",
-    "UpstreamProcess", "Load", "Watch", "read_sums",
+    "Ensemble", "UpstreamProcess", "Load", "Watch", "read_sums",
 ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import AsyncBackend, Connection, Nginx, Region, free_port, until, work_folder
+from harness import AsyncBackend, Connection, Ensemble, Nginx, Region, free_port, until, work_folder
 
 MORE = """
     location /unbuffered { proxy_pass http://app/; proxy_request_buffering off; proxy_http_version 1.1; }
@@ -28,7 +28,7 @@ MORE = """
 """
 
 
-class Stage:
+class Stage(Ensemble):
     def __init__(self, folder, upstream: str = "", **more: object) -> None:
         self.blue, self.green = AsyncBackend("blue"), AsyncBackend("green")
         self.region = Region(folder)
@@ -42,18 +42,8 @@ class Stage:
         http = self.region.http(free_port(), upstream=f"{upstream} keepalive 16;", more=MORE, top=top)
         self.nginx = Nginx(folder, http, **more)
 
-    def __enter__(self) -> "Stage":
-        self.blue.__enter__()
-        self.green.__enter__()
-        self.nginx.start()
-        return self
-
-    def __exit__(self, *about: object) -> None:
-        try:
-            self.nginx.__exit__(*about)
-        finally:
-            self.blue.__exit__()
-            self.green.__exit__()
+    def parts(self):
+        return self.blue, self.green, self.nginx
 
     def reasons(self) -> list[str]:
         return self.log.read_text().splitlines()

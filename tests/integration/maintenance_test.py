@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import AsyncBackend, Connection, Nginx, Region, free_port, until, work_folder
+from harness import AsyncBackend, Connection, Ensemble, Nginx, Region, free_port, until, work_folder
 
 MORE = """
     location /variable { set $name app; proxy_pass http://$name/; }
@@ -27,7 +27,7 @@ MORE = """
 """
 
 
-class Stage:
+class Stage(Ensemble):
     def __init__(self, folder, upstream: str) -> None:
         self.folder = folder
         self.blue = AsyncBackend("blue")
@@ -42,16 +42,8 @@ class Stage:
         self.nginx = Nginx(folder, self.region.http(free_port(), upstream=f"{upstream} keepalive 16;", more=MORE,
                                                     top=top))
 
-    def __enter__(self) -> "Stage":
-        self.blue.__enter__()
-        self.nginx.start()
-        return self
-
-    def __exit__(self, *about: object) -> None:
-        try:
-            self.nginx.__exit__(*about)
-        finally:
-            self.blue.__exit__()
+    def parts(self):
+        return self.blue, self.nginx
 
     def log(self) -> list[str]:
         return (self.folder / "why.log").read_text().splitlines()

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import AsyncBackend, Connection, Nginx, Region, free_port, request, until, work_folder
+from harness import AsyncBackend, Connection, Ensemble, Nginx, Region, free_port, request, until, work_folder
 
 SECRET = "secret-0123456789-0123456789-ABCDEF"
 NEXT = "next-secret-abcdefghijklmnopqrstuvwxyz"
@@ -41,7 +41,7 @@ MORE = """
 """
 
 
-class Stage:
+class Stage(Ensemble):
     def __init__(self, folder, source: str = "$http_x_bluegreen_preview", **more: object) -> None:
         self.folder = folder
         self.blue, self.green = AsyncBackend("blue"), AsyncBackend("green")
@@ -57,18 +57,8 @@ class Stage:
             free_port(), upstream=f"bluegreen_preview {source} {self.secret}; keepalive 16;", top=top, more=MORE),
             **more)
 
-    def __enter__(self) -> "Stage":
-        self.blue.__enter__()
-        self.green.__enter__()
-        self.nginx.start()
-        return self
-
-    def __exit__(self, *about: object) -> None:
-        try:
-            self.nginx.__exit__(*about)
-        finally:
-            self.blue.__exit__()
-            self.green.__exit__()
+    def parts(self):
+        return self.blue, self.green, self.nginx
 
     def get(self, path: str = "/", secret: str | None = SECRET, **more: object):
         headers = dict(more.pop("headers", {}))
