@@ -193,19 +193,7 @@ class Nginx:
 
     def workers(self) -> list[Worker]:
         """Live worker processes of this master, shutting-down ones included."""
-        if self.process is None:
-            return []
-        found = []
-        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        for pid in (int(word) for word in children.read_text().split()) if children.exists() else []:
-            try:
-                title = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-                started = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-            except OSError:
-                continue
-            if b"worker process" in title:
-                found.append(Worker(pid, started, b"shutting down" in title))
-        return sorted(found, key=lambda worker: worker.pid)
+        return [worker for worker, title in self._children() if b"worker process" in title]
 
     def get(self, path: str = "/", **more: object) -> Answer:
         return request(self.port, path, **more)  # type: ignore[arg-type]
@@ -220,6 +208,21 @@ class Nginx:
         return colors["blue"]["in_flight"], colors["green"]["in_flight"]
 
     # --- inside
+    def _children(self) -> list[tuple[Worker, bytes]]:
+        """Every live child of this master with its title, by pid: cache processes too."""
+        if self.process is None:
+            return []
+        found = []
+        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        for pid in sorted(int(word) for word in children.read_text().split()) if children.exists() else []:
+            try:
+                title = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                started = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+            except OSError:
+                continue
+            found.append((Worker(pid, started, b"shutting down" in title), title))
+        return found
+
     def _stderr(self) -> str:
         path = self.prefix / "stderr"
         return path.read_text(errors="replace") if path.exists() else ""
@@ -239,13 +242,13 @@ class Nginx:
     def _kill(self) -> None:
         if self.process is None:
             return
-        workers = self.workers()
+        children = self._children()
         self.process.kill()
         self.process.wait()
         self.process = None
-        for worker in workers:
-            if _alive(worker):
-                os.kill(worker.pid, signal.SIGKILL)
+        for child, _ in children:
+            if _alive(child):
+                os.kill(child.pid, signal.SIGKILL)
 
 
 def _alive(worker: Worker) -> bool:
