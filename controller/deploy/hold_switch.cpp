@@ -110,13 +110,9 @@ Result<std::uint64_t> Sequence::hold() {
     return tl::unexpected(mine.error());
   }
   return store("hold", [&](RouteState& state) -> Result<void> {
-    if (!state.route.has(shm::kHold) ||
-        world_.control.left_of(state.hold) < world_.control.left_of(*mine)) {
-      state.hold = *mine;
-    }
+    world_.control.prolong(state, *mine);
     state.route.weight = 0;
-    state.route.flags =
-        static_cast<std::uint8_t>((state.route.flags | shm::kHold) & ~shm::kFallback);
+    state.route.flags = static_cast<std::uint8_t>(state.route.flags & ~shm::kFallback);
     return {};
   });
 }

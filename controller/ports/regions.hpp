@@ -66,6 +66,9 @@ class ControlPort {
 
   // --- what is made of these, in route_changes.cpp
 
+  // In an edit: new requests wait until the ticket's end, or for as long as they would have waited
+  // anyway.
+  void prolong(RouteState& state, const shm::HoldTicket& ticket);
   // The rest of the hold that is in force; 0 when none is.
   std::chrono::nanoseconds hold_left(const shm::AppSnapshot& now);
 
@@ -78,9 +81,8 @@ class ControlPort {
   // The share of the color that is not active; anything above 0 opens it. Refused (kUsage) above
   // 10000.
   Result<std::uint64_t> set_weight(const std::string& app, std::uint32_t basis_points);
-  Result<std::uint64_t> allow_fallback(const std::string& app, bool on);
   Result<std::uint64_t> set_maintenance(const std::string& app, bool on);
-  // New requests wait from now on; for `length`, or for as long as they would have waited anyway.
+  // New requests wait from now on, for `length` (prolong).
   Result<std::uint64_t> hold(const std::string& app, std::chrono::milliseconds length);
   Result<std::uint64_t> release(const std::string& app);
 

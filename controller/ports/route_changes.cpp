@@ -28,6 +28,13 @@ RouteState ControlPort::state_of(const shm::AppSnapshot& now) {
   return state;
 }
 
+void ControlPort::prolong(RouteState& state, const shm::HoldTicket& ticket) {
+  if (!state.route.has(shm::kHold) || left_of(state.hold) < left_of(ticket)) {
+    state.hold = ticket;
+  }
+  set(state.route, shm::kHold, true);
+}
+
 bool ControlPort::is_as_stored(const shm::AppSnapshot& now, const RouteState& state) {
   const shm::Route& a = now.route;
   const shm::Route& b = state.route;
@@ -77,13 +84,6 @@ Result<std::uint64_t> ControlPort::set_weight(const std::string& app, std::uint3
   });
 }
 
-Result<std::uint64_t> ControlPort::allow_fallback(const std::string& app, bool on) {
-  return change(app, on ? "fallback on" : "fallback off", [=](RouteState& state) -> Result<void> {
-    set(state.route, shm::kFallback, on);
-    return {};
-  });
-}
-
 Result<std::uint64_t> ControlPort::set_maintenance(const std::string& app, bool on) {
   const std::string what = on ? "maintenance on" : "maintenance off";
   return change(app, what, [=](RouteState& state) -> Result<void> {
@@ -98,10 +98,7 @@ Result<std::uint64_t> ControlPort::hold(const std::string& app, std::chrono::mil
     if (!wanted) {
       return tl::unexpected(wanted.error());
     }
-    if (!state.route.has(shm::kHold) || left_of(state.hold) < left_of(*wanted)) {
-      state.hold = *wanted;
-    }
-    set(state.route, shm::kHold, true);
+    prolong(state, *wanted);
     return {};
   });
 }

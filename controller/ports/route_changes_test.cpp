@@ -84,7 +84,7 @@ TEST_CASE("hold goes on through every change until its time is over, then its fl
       [](FakeWorld& world) { REQUIRE(world.activate("app", Color::kGreen)); },
       [](FakeWorld& world) { REQUIRE(world.close("app", Color::kGreen)); },
       [](FakeWorld& world) { REQUIRE(world.set_weight("app", 100)); },
-      [](FakeWorld& world) { REQUIRE(world.allow_fallback("app", true)); },
+      [](FakeWorld& world) { REQUIRE(world.activate("app", Color::kBlue, true)); },
       [](FakeWorld& world) { REQUIRE(world.set_maintenance("app", true)); },
       [](FakeWorld& world) { publish_green(world); },
   };

@@ -170,7 +170,10 @@ TEST_CASE_METHOD(Fixture, "ControlFile: each word of a hold has its ticket, what
   CHECK(held_for(path) == 60s);
   CHECK(file->hold("app", 120s) == 7);
   CHECK(held_for(path) == 120s);
-  CHECK(file->allow_fallback("app", true) == 8);
+  CHECK(file->change("app", "fallback on", [](RouteState& state) -> Result<void> {
+    state.route.flags |= shm::kFallback;
+    return {};
+  }) == 8);
   CHECK(held_for(path) == 120s);
   CHECK(file->release("app") == 9);
   CHECK(held_for(path) == 0s);
