@@ -65,6 +65,8 @@ class FakeWorld : public ControlPort,
   std::uint64_t leaves_after_looks = 0;  // in_flight falls to 0 after so many drain looks; 0: never
   bool telemetry_exact = true;
   bool nginx_runs = true;
+  // What NGINX's probes say; without it nobody probes.
+  std::function<ProbeView(Color, const shm::EndpointTable&)> probes_say;
   std::uint32_t attach_after_looks = 0;  // so many times, none of the workers has attached yet
   bool trace_full = false;
   bool stop_asked = false;
@@ -92,6 +94,7 @@ class FakeWorld : public ControlPort,
                                std::uint64_t control_id) override;
   Attachment attachment(std::uint64_t control_id) override;
   Result<ColorFigures> figures(const std::string& app, Color color) override;
+  ProbeView probes(const std::string& app, Color color, const shm::EndpointTable& table) override;
   // Runtime. Images: "missing" is not in the registry, "sick" never gets healthy, "exits" dies.
   Result<void> preflight(Color idle) override;
   Result<PinnedImage> pull(const std::string& image, const Progress& progress) override;

@@ -17,6 +17,7 @@
 
 #include "controller/ports/result.hpp"
 #include "shm/control_region.hpp"
+#include "shm/health_word.hpp"
 #include "shm/telemetry_region.hpp"
 
 namespace bluegreen {
@@ -121,6 +122,35 @@ struct ColorFigures {
   std::uint64_t refused = 0;    // answered 503 by NGINX: hold, maintenance, no color
 };
 
+// What NGINX's probes have found out about one endpoint of a table.
+struct EndpointHealth {
+  bool known = false;  // there is a record of exactly this endpoint, of exactly this table
+  shm::Health health = shm::Health::kUnknown;
+  std::uint64_t since_unix_ns = 0;  // 0, as all that follows, when the details are not known
+  std::uint64_t checked_unix_ns = 0;
+  std::uint64_t probes = 0;
+  std::uint64_t failures = 0;
+  std::uint32_t latency_us = 0;
+  std::uint16_t status = 0;
+  std::string last_error;  // as it was written: printable() before it is shown
+};
+
+// Who probes, by the lease.
+struct Prober {
+  bool has_lease = false;  // of a worker that lives
+  std::uint32_t epoch = 0;
+  std::uint32_t pid = 0;  // for people
+  std::chrono::milliseconds renewed_ago{0};
+};
+
+struct ProbeView {
+  bool readable = false;  // there is a second part that has a place for the application
+  std::string reason;     // why not
+  Prober prober;
+  bool probed = false;  // the holder of the lease has written something about the application
+  std::vector<EndpointHealth> endpoints;  // of the table that was asked about, in its order
+};
+
 class TelemetryPort {
  public:
   virtual ~TelemetryPort() = default;
@@ -130,6 +160,9 @@ class TelemetryPort {
   // Nobody alive, or no telemetry: complete, since there is nobody to wait for.
   virtual Attachment attachment(std::uint64_t control_id) = 0;
   virtual Result<ColorFigures> figures(const std::string& app, Color color) = 0;
+  // `table`: the one in force of that color. What is not known is unknown; nothing fails.
+  virtual ProbeView probes(const std::string& app, Color color,
+                           const shm::EndpointTable& table) = 0;
 };
 
 }  // namespace bluegreen

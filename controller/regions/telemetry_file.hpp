@@ -9,9 +9,12 @@
 // be proven. One thread at a time.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "controller/ports/regions.hpp"
+#include "shm/event_ring.hpp"
 #include "shm/region_file.hpp"
 
 namespace bluegreen {
@@ -26,6 +29,28 @@ struct TelemetryState {
   std::uint64_t slotless = 0;
 };
 
+// A distribution, added up.
+struct LatencyFigures {
+  std::uint64_t count = 0;
+  std::uint64_t sum_us = 0;
+  std::vector<std::uint64_t> buckets;  // kBuckets of them
+
+  // The value below which this share of them lies, in per mille; 0 without any.
+  std::uint64_t quantile_us(std::uint32_t per_mille) const;
+};
+
+struct DetailFigures {
+  std::uint64_t connect_errors = 0;
+  std::uint64_t timeouts = 0;
+  std::uint64_t other_errors = 0;
+  std::uint64_t retries = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  LatencyFigures connect;
+  LatencyFigures first_byte;
+  LatencyFigures total;
+};
+
 class TelemetryFile : public TelemetryPort {
  public:
   explicit TelemetryFile(std::string path) : path_(std::move(path)) {}
@@ -37,6 +62,17 @@ class TelemetryFile : public TelemetryPort {
                                std::uint64_t control_id) override;
   Attachment attachment(std::uint64_t control_id) override;
   Result<ColorFigures> figures(const std::string& app, Color color) override;
+  ProbeView probes(const std::string& app, Color color, const shm::EndpointTable& table) override;
+
+  // The second part's figures (shm/telemetry_detail.hpp), summed over all slots that were ever
+  // used. Empty when there is no such part.
+  std::optional<DetailFigures> detail_figures(const std::string& app, Color color) const;
+  Prober prober() const;
+  // The last things that happened, newest first, at most `count`; those that are not whole are left
+  // out.
+  std::vector<shm::Event> events(std::size_t count) const;
+  // An application's name by its index in this file, as events have it; empty: none.
+  std::string app_name(std::uint32_t index) const;
 
  private:
   std::string path_;
