@@ -1,6 +1,7 @@
 // Text into a buffer of known size, JSON escaping included. It never writes past the end, and goes
-// on counting there, so one pass without a buffer tells how large it has to be.
-// Any process, one thread. Fails by needed() > the size given.
+// on counting there, so one pass without a buffer tells how large it has to be. Given a way to get
+// more memory it writes everything in one pass.
+// Any process, one thread. Fails by needed() > the size given, or that could be got.
 #pragma once
 
 #include <cstddef>
@@ -11,12 +12,22 @@ namespace bluegreen::core {
 
 class BoundedWriter {
  public:
-  BoundedWriter(char* buffer, std::size_t size) noexcept : buffer_(buffer), size_(size) {}
+  // Gets a larger buffer with what is in this one, or leaves both as they are.
+  using Grow = void (*)(char*& buffer, std::size_t& size);
+
+  BoundedWriter(char* buffer, std::size_t size, Grow grow = nullptr) noexcept
+      : buffer_(buffer), size_(size), grow_(grow) {}
+
+  // Where the text is now: it moves when it grows.
+  char* data() const noexcept { return buffer_; }
 
   std::size_t needed() const noexcept { return used_; }
   bool overflowed() const noexcept { return used_ > size_; }
 
   void put(char c) noexcept {
+    if (used_ == size_ && grow_ != nullptr) {
+      grow_(buffer_, size_);
+    }
     if (used_ < size_) {
       buffer_[used_] = c;
     }
@@ -62,6 +73,7 @@ class BoundedWriter {
  private:
   char* buffer_;
   std::size_t size_;
+  Grow grow_;
   std::size_t used_ = 0;
 };
 

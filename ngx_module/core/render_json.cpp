@@ -1,20 +1,9 @@
-// See render_json.hpp. Runs in a worker, once for each status request; no allocation, no failure.
+// See render_json.hpp. Runs in a worker, once for each document; no allocation, no failure.
 #include "ngx_module/core/render_json.hpp"
 
 namespace bluegreen::core {
 
 namespace {
-
-struct FlagName {
-  shm::RouteFlag flag;
-  std::string_view name;
-};
-
-constexpr FlagName kFlagNames[] = {
-    {shm::kFallback, "fallback"},        {shm::kHold, "hold"},
-    {shm::kMaintenance, "maintenance"},  {shm::kClosedBlue, "closed_blue"},
-    {shm::kClosedGreen, "closed_green"},
-};
 
 void key(BoundedWriter& out, std::string_view name, bool first = false) noexcept {
   if (!first) {
@@ -27,6 +16,31 @@ void key(BoundedWriter& out, std::string_view name, bool first = false) noexcept
 void two_digits(BoundedWriter& out, std::uint64_t value) noexcept {
   out.put(static_cast<char>('0' + value / 10 % 10));
   out.put(static_cast<char>('0' + value % 10));
+}
+
+// Up to the seconds.
+void render_date_time(BoundedWriter& out, std::uint64_t seconds) noexcept {
+  std::uint64_t day = seconds / 86400;
+  const std::uint64_t second = seconds % 86400;
+  // Days to a civil date, with years that begin in March: the leap day is then the last one.
+  day += 719468;
+  const std::uint64_t era = day / 146097;
+  const std::uint64_t of_era = day % 146097;
+  const std::uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+  const std::uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+  const std::uint64_t march_month = (5 * of_year + 2) / 153;
+  const std::uint64_t month = march_month < 10 ? march_month + 3 : march_month - 9;
+  out.number(era * 400 + year + (month <= 2 ? 1 : 0));
+  out.put('-');
+  two_digits(out, month);
+  out.put('-');
+  two_digits(out, of_year - (153 * march_month + 2) / 5 + 1);
+  out.put('T');
+  two_digits(out, second / 3600);
+  out.put(':');
+  two_digits(out, second / 60 % 60);
+  out.put(':');
+  two_digits(out, second % 60);
 }
 
 void render_flags(BoundedWriter& out, const shm::Route& route) noexcept {
@@ -84,33 +98,23 @@ void render_color(BoundedWriter& out, const ColorStatus& color) noexcept {
 }  // namespace
 
 void render_time(BoundedWriter& out, std::uint64_t unix_ns) noexcept {
-  const std::uint64_t seconds = unix_ns / 1000000000U;
-  std::uint64_t day = seconds / 86400;
-  const std::uint64_t second = seconds % 86400;
-  // Days to a civil date, with years that begin in March: the leap day is then the last one.
-  day += 719468;
-  const std::uint64_t era = day / 146097;
-  const std::uint64_t of_era = day % 146097;
-  const std::uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-  const std::uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-  const std::uint64_t march_month = (5 * of_year + 2) / 153;
-  const std::uint64_t month = march_month < 10 ? march_month + 3 : march_month - 9;
-  out.number(era * 400 + year + (month <= 2 ? 1 : 0));
-  out.put('-');
-  two_digits(out, month);
-  out.put('-');
-  two_digits(out, of_year - (153 * march_month + 2) / 5 + 1);
-  out.put('T');
-  two_digits(out, second / 3600);
-  out.put(':');
-  two_digits(out, second / 60 % 60);
-  out.put(':');
-  two_digits(out, second % 60);
+  render_date_time(out, unix_ns / 1000000000U);
+  out.put('Z');
+}
+
+void render_instant(BoundedWriter& out, std::uint64_t unix_ns) noexcept {
+  render_date_time(out, unix_ns / 1000000000U);
+  const std::uint64_t ms = unix_ns / 1000000U % 1000;
+  out.put('.');
+  out.put(static_cast<char>('0' + ms / 100));
+  two_digits(out, ms);
   out.put('Z');
 }
 
 void render_head(BoundedWriter& out, const StatusHead& head) noexcept {
-  out.text("{\"schema\":1,\"control\":{\"state\":");
+  out.text("{\"schema\":1,\"now\":\"");
+  render_instant(out, head.now_unix_ns);
+  out.text("\",\"control\":{\"state\":");
   out.json(head.control_state);
   key(out, "path");
   out.json(head.control_path);

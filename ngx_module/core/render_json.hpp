@@ -1,7 +1,6 @@
 // The status document, schema 1 (the contract's shape), from a model that glue fills.
 //
-// Called by the status handler, in a worker, twice: once to measure, once to write. Pure; it reads
-// nothing but the model, and cannot fail.
+// Called by the status handler, in a worker. Pure; it reads nothing but the model, and cannot fail.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +13,17 @@
 #include "shm/route_word.hpp"
 
 namespace bluegreen::core {
+
+struct FlagName {
+  shm::RouteFlag flag;
+  std::string_view name;
+};
+
+inline constexpr FlagName kFlagNames[] = {
+    {shm::kFallback, "fallback"},        {shm::kHold, "hold"},
+    {shm::kMaintenance, "maintenance"},  {shm::kClosedBlue, "closed_blue"},
+    {shm::kClosedGreen, "closed_green"},
+};
 
 struct ColorStatus {
   std::string_view release;
@@ -41,6 +51,8 @@ struct StatusHead {
   bool inexact = false;
   std::uint32_t live_workers = 0;
   std::uint32_t attached_workers = 0;
+  std::uint64_t now_unix_ns = 0;      // when the document was made
+  std::uint64_t started_unix_ns = 0;  // the configuration's begin
 };
 
 void render_head(BoundedWriter& out, const StatusHead& head) noexcept;
@@ -49,5 +61,7 @@ void render_app(BoundedWriter& out, const AppStatus& app, bool first) noexcept;
 void render_tail(BoundedWriter& out) noexcept;
 // RFC 3339 in UTC, whole seconds.
 void render_time(BoundedWriter& out, std::uint64_t unix_ns) noexcept;
+// The same with milliseconds.
+void render_instant(BoundedWriter& out, std::uint64_t unix_ns) noexcept;
 
 }  // namespace bluegreen::core

@@ -48,13 +48,14 @@ TEST_CASE("Document has the contract's shape") {
   head.control_path = "/c";
   head.telemetry_state = "missing";
   head.inexact = true;
+  head.now_unix_ns = 1767225600078999999U;
   char buffer[2048];
   core::BoundedWriter out(buffer, sizeof(buffer));
   core::render_head(out, head);
   core::render_app(out, app_with(&endpoint, 1), true);
   core::render_tail(out);
   CHECK(std::string(buffer, out.needed()) ==
-        R"({"schema":1,"control":{"state":"ok","path":"/c"},)"
+        R"({"schema":1,"now":"2026-01-01T00:00:00.078Z","control":{"state":"ok","path":"/c"},)"
         R"("telemetry":{"state":"missing","path":"","inexact":true},)"
         R"("workers":{"live":0,"attached":0},"apps":{"app":{"active":"green",)"
         R"("generation":1234567890123,"weight":250,"flags":["fallback","closed_blue"],)"

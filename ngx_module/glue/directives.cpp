@@ -10,6 +10,7 @@
 #include "ngx_module/glue/gate.hpp"
 #include "ngx_module/glue/maintenance.hpp"
 #include "ngx_module/glue/ngx_compat.hpp"
+#include "ngx_module/glue/status_document.hpp"
 #include "ngx_module/glue/status_handler.hpp"
 #include "ngx_module/glue/sticky.hpp"
 #include "ngx_module/glue/upstream.hpp"
@@ -202,12 +203,25 @@ static char* ngx_http_bluegreen_server(ngx_conf_t* cf, ngx_command_t*, void* dat
   return NGX_CONF_OK;
 }
 
-static char* ngx_http_bluegreen_status(ngx_conf_t* cf, ngx_command_t*, void*) {
+static char* ngx_http_bluegreen_status(ngx_conf_t* cf, ngx_command_t*, void* data) {
   main_conf(cf).status_file = cf->conf_file->file.name.data;
   main_conf(cf).status_line = cf->conf_file->line;
   auto* const clcf = static_cast<ngx_http_core_loc_conf_t*>(
       ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
   clcf->handler = ngx_http_bluegreen_status_handler;
+  bluegreen::core::StatusSettings& settings =
+      static_cast<ngx_http_bluegreen_loc_conf_t*>(data)->status;
+  if (settings.seen != 0) {
+    return const_cast<char*>("is duplicate");
+  }
+  settings = bluegreen::core::StatusSettings();
+  for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+    const char* const expected =
+        bluegreen::core::parse_status_parameter(view(arguments(cf)[i]), settings);
+    if (expected != nullptr) {
+      return refuse_parameter(cf, arguments(cf)[i], expected);
+    }
+  }
   return NGX_CONF_OK;
 }
 
@@ -230,8 +244,8 @@ ngx_command_t ngx_http_bluegreen_commands[] = {
      ngx_http_bluegreen_maintenance, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("bluegreen_preview"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE2,
      ngx_http_bluegreen_preview, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
-    {ngx_string("bluegreen_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_http_bluegreen_status,
-     0, 0, nullptr},
+    {ngx_string("bluegreen_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE12,
+     ngx_http_bluegreen_status, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
 };
 
@@ -242,6 +256,7 @@ static void ngx_http_bluegreen_close_cycle(void* data) {
     ngx_del_timer(&conf->tick);
   }
   free_pages(*conf);
+  forget_status_documents();
   conf->telemetry.leave(conf->app_list(), conf->apps.nelts);
   conf->~MainConf();
 }

@@ -11,10 +11,12 @@
 // Configuration: master. The phase: in a worker, on the request path; fails by an allocation (500).
 #pragma once
 
+#include "ngx_module/core/status_format.hpp"
 #include "ngx_module/glue/upstream.hpp"
 
 struct ngx_http_bluegreen_loc_conf_t {
-  bluegreen::glue::Upstream* upstream;  // nullptr: none of ours, or not known
+  bluegreen::glue::Upstream* upstream;     // nullptr: none of ours, or not known
+  bluegreen::core::StatusSettings status;  // of bluegreen_status
 };
 
 extern "C" {

@@ -102,7 +102,7 @@ class Region:
             proxy_set_header Connection "";
             {location}
         }}
-        location = /bluegreen/status {{ bluegreen_status; access_log off; }}
+        location = /bluegreen/status {{ bluegreen_status cache=0; access_log off; }}
         {more}
     }}
 """

@@ -88,9 +88,12 @@ CASES = {
     "bluegreen without bluegreen_control": (
         "bluegreen_control {folder}/control;", "# none",
         '"bluegreen" needs "bluegreen_control FILE" in the http block, in upstream "app" in FILE:4'),
-    "status with an argument": (
+    "status in an unknown format": (
         "bluegreen_status;", "bluegreen_status yaml;",
-        'invalid number of arguments in "bluegreen_status" directive in FILE:LINE'),
+        'invalid parameter "yaml" in "bluegreen_status": expected one of json, prometheus, openmetrics'),
+    "status kept for too long": (
+        "bluegreen_status;", "bluegreen_status json cache=1h;",
+        'invalid parameter "cache=1h" in "bluegreen_status": expected "cache=TIME" once, at most 1m'),
     "directive outside of its place": (
         "keepalive 16;", "bluegreen_status;",
         '"bluegreen_status" directive is not allowed here in FILE:LINE'),

@@ -1,10 +1,14 @@
 """The status document: the contract's shape, methods, headers."""
 
 import fcntl
+import json
 import os
 import pwd
 import stat
 import struct
+import subprocess
+import time
+from datetime import datetime
 
 from harness import AsyncBackend, Connection, Nginx, NginxBackend, Region, free_port, request, until, work_folder
 
@@ -22,7 +26,9 @@ def test_document_has_the_contracts_shape() -> None:
         with Nginx(folder, region.http(free_port())) as nginx:
             nginx.get("/")
             none = {"waiting": 0, "weighted": 0, "previews": 0, "fallbacks": 0, "refused": 0}
-            assert nginx.status() == {
+            document = nginx.status()
+            assert abs(datetime.fromisoformat(document.pop("now")).timestamp() - time.time()) < 10
+            assert document == {
                 "schema": 1,
                 "control": {"state": "ok", "path": str(region.control)},
                 "telemetry": {"state": "ok", "path": str(region.telemetry), "inexact": False},
@@ -51,7 +57,96 @@ def test_get_and_head_are_answered_uncached_and_other_methods_get_405() -> None:
             head = request(nginx.port, "/bluegreen/status", "HEAD")
             assert head.status == 200 and head.headers["Content-Length"] == str(len(got.body))
             for method in ("POST", "PUT", "DELETE", "OPTIONS"):
-                assert request(nginx.port, "/bluegreen/status", method, b"x").status == 405
+                refused = request(nginx.port, "/bluegreen/status", method, b"x")
+                assert refused.status == 405 and refused.headers["Allow"] == "GET, HEAD"
+
+
+def test_format_is_that_of_the_query_then_of_the_directive_then_of_the_accept_header() -> None:
+    with work_folder() as folder, NginxBackend("blue", "v1") as blue:
+        region = Region(folder)
+        region.init()
+        metrics, open_metrics = "text/plain; version=0.0.4; charset=utf-8", (
+            "application/openmetrics-text; version=1.0.0; charset=utf-8")
+        text = region.http(free_port(), blue.address).replace(
+            "location = /bluegreen/status", "location = /metrics { bluegreen_status prometheus; }\n"
+            "        location = /bluegreen/status")
+        with Nginx(folder, text) as nginx:
+            def kind(path: str, accept: str) -> str:
+                return request(nginx.port, path, headers={"Accept": accept}).headers["Content-Type"]
+
+            assert kind("/bluegreen/status", "*/*") == "application/json"
+            assert kind("/bluegreen/status", "text/plain;version=0.0.4") == metrics
+            assert kind("/bluegreen/status", "application/openmetrics-text;version=1.0.0") == open_metrics
+            assert kind("/metrics", "application/json") == metrics
+            assert kind("/metrics?format=openmetrics", "*/*") == open_metrics
+            assert kind("/metrics?format=json", "text/plain") == "application/json"
+            unknown = request(nginx.port, "/metrics?format=yaml")
+            assert unknown.status == 400 and "expected json" in json.loads(unknown.body)["error"]
+
+
+def test_one_application_is_shown_by_its_name_and_an_unknown_one_gets_404() -> None:
+    with work_folder() as folder, NginxBackend("blue", "v1") as blue:
+        region = Region(folder)
+        region.init()
+        with Nginx(folder, region.http(free_port(), blue.address)) as nginx:
+            assert list(nginx.status("/bluegreen/status?app=%61pp")["apps"]) == ["app"]
+            for name in ("other", "", "ap", "app%00", "%22%3Cscript"):
+                unknown = request(nginx.port, f"/bluegreen/status?app={name}")
+                assert unknown.status == 404 and json.loads(unknown.body) == {"error": "no such application"}
+
+
+def test_region_that_cannot_be_seen_is_503_with_the_reason_unless_something_was_accepted() -> None:
+    with work_folder() as folder, NginxBackend("blue", "v1") as blue:
+        region = Region(folder)
+        region.init()
+        region.publish("blue", "v1", [blue.address])
+        with Nginx(folder, region.http(free_port())) as nginx:
+            assert nginx.get("/").status == 200
+            os.truncate(region.control, 100)
+            until(lambda: nginx.status()["control"]["state"] == "damaged", "it still serves what it accepted")
+        region.telemetry.unlink()
+        with Nginx(folder, region.http(free_port(), blue.address)) as nginx:
+            got = request(nginx.port, "/bluegreen/status")
+            control = json.loads(got.body)["control"]
+            assert got.status == 503 and control["state"] == "damaged" and control["reason"]
+            metrics = request(nginx.port, "/bluegreen/status?format=prometheus")
+            assert metrics.status == 503 and b"\nbluegreen_control_ok 0\n" in metrics.body
+            assert nginx.get("/").status == 503
+
+
+def test_document_is_made_once_a_second_however_many_ask() -> None:
+    with work_folder() as folder, NginxBackend("blue", "v1") as blue:
+        region = Region(folder)
+        region.init()
+        text = region.http(free_port(), blue.address).replace("bluegreen_status cache=0;", "bluegreen_status;")
+        with Nginx(folder, text) as nginx:
+            begin = time.monotonic()
+            made, asked = set(), 0
+            while len(made) < 3:
+                made.add(nginx.status()["now"])
+                asked += 1
+            assert time.monotonic() - begin > 1.8 and asked > 20
+
+
+def test_metrics_satisfy_promtool_and_count_what_the_document_counts() -> None:
+    with work_folder() as folder, NginxBackend("blue", "v1") as blue:
+        region = Region(folder)
+        region.init()
+        region.publish("blue", "v1", [blue.address])
+        with Nginx(folder, region.http(free_port())) as nginx:
+            for _ in range(3):
+                nginx.get("/")
+            text = request(nginx.port, "/bluegreen/status?format=prometheus").body.decode()
+            checked = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=False,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+            assert checked.returncode == 0 and checked.stdout == "", checked.stdout
+            lines = text.splitlines()
+            assert 'bluegreen_requests_total{app="app",color="blue"} 3' in lines
+            assert 'bluegreen_active{app="app",color="blue"} 1' in lines
+            assert 'bluegreen_release_info{app="app",color="blue",release="v1"} 1' in lines
+            assert "bluegreen_control_ok 1" in lines
+            ended = request(nginx.port, "/bluegreen/status?format=openmetrics").body
+            assert ended.endswith(b"\n# EOF\n")
 
 
 def test_telemetry_belongs_to_the_workers_user_alone() -> None:

@@ -1,0 +1,239 @@
+// See render_prometheus.hpp. A metric's samples must stand together, so each line of the table
+// goes over all applications for itself.
+#include "ngx_module/core/render_prometheus.hpp"
+
+namespace bluegreen::core {
+
+namespace {
+
+enum class Type : std::uint8_t { kGauge, kCounter };
+
+struct Label {
+  std::string_view name;
+  std::string_view value;
+};
+
+// Writes the samples of one metric.
+class Samples {
+ public:
+  Samples(BoundedWriter& out, std::string_view name) noexcept : out_(out), name_(name) {}
+
+  template <typename... Labels>
+  void add(std::uint64_t value, const Labels&... labels) noexcept {
+    begin(labels...);
+    out_.number(value);
+    out_.put('\n');
+  }
+  // `value` is in units of 10^-digits.
+  template <typename... Labels>
+  void add_decimal(std::uint64_t value, std::uint32_t digits, const Labels&... labels) noexcept {
+    begin(labels...);
+    std::uint64_t unit = 1;
+    for (std::uint32_t i = 0; i < digits; ++i) {
+      unit *= 10;
+    }
+    out_.number(value / unit);
+    out_.put('.');
+    for (unit /= 10; unit != 0; unit /= 10) {
+      out_.put(static_cast<char>('0' + value / unit % 10));
+    }
+    out_.put('\n');
+  }
+
+ private:
+  template <typename... Labels>
+  void begin(const Labels&... labels) noexcept {
+    out_.text(name_);
+    char before = '{';
+    (label(before, labels), ...);
+    out_.text(before == '{' ? " " : "} ");
+  }
+  void label(char& before, const Label& label) noexcept {
+    out_.put(before);
+    before = ',';
+    out_.text(label.name);
+    out_.put('=');
+    render_label_value(out_, label.value);
+  }
+
+  BoundedWriter& out_;
+  std::string_view name_;
+};
+
+template <typename Write>
+void each_app(const MetricsPage& page, const Write& write) noexcept {
+  for (std::uint32_t i = 0; i < page.count; ++i) {
+    write(page.apps[i], Label{"app", page.apps[i].name});
+  }
+}
+
+template <typename Write>
+void each_color(const MetricsPage& page, const Write& write) noexcept {
+  each_app(page, [&write](const AppStatus& app, const Label& name) noexcept {
+    for (const shm::Color color : shm::kColors) {
+      write(app, app.colors[shm::index_of(color)], name, Label{"color", shm::name_of(color)},
+            color);
+    }
+  });
+}
+
+void control_ok(Samples& out, const MetricsPage& page) noexcept {
+  out.add(page.head->control_state == "ok" ? 1 : 0);
+}
+
+void control_info(Samples& out, const MetricsPage& page) noexcept {
+  out.add(1, Label{"state", page.head->control_state}, Label{"reason", page.head->control_reason});
+}
+
+void telemetry_ok(Samples& out, const MetricsPage& page) noexcept {
+  out.add(page.head->telemetry_state == "ok" ? 1 : 0);
+}
+
+void inexact(Samples& out, const MetricsPage& page) noexcept {
+  out.add(page.head->inexact ? 1 : 0);
+}
+
+void workers(Samples& out, const MetricsPage& page) noexcept {
+  out.add(page.head->live_workers, Label{"state", "live"});
+  out.add(page.head->attached_workers, Label{"state", "attached"});
+}
+
+void start_time(Samples& out, const MetricsPage& page) noexcept {
+  out.add_decimal(page.head->started_unix_ns / 1000000, 3);
+}
+
+void active(Samples& out, const MetricsPage& page) noexcept {
+  each_color(page, [&out](const AppStatus& app, const ColorStatus&, const Label& name,
+                          const Label& label, shm::Color color) noexcept {
+    out.add(app.route.active == color ? 1 : 0, name, label);
+  });
+}
+
+void generation(Samples& out, const MetricsPage& page) noexcept {
+  each_app(page, [&out](const AppStatus& app, const Label& name) noexcept {
+    out.add(app.generation, name);
+  });
+}
+
+void weight(Samples& out, const MetricsPage& page) noexcept {
+  each_app(page, [&out](const AppStatus& app, const Label& name) noexcept {
+    out.add_decimal(app.route.weight, 4, name);
+  });
+}
+
+void flags(Samples& out, const MetricsPage& page) noexcept {
+  each_app(page, [&out](const AppStatus& app, const Label& name) noexcept {
+    for (const FlagName& flag : kFlagNames) {
+      out.add(app.route.has(flag.flag) ? 1 : 0, name, Label{"flag", flag.name});
+    }
+  });
+}
+
+void releases(Samples& out, const MetricsPage& page) noexcept {
+  each_color(page, [&out](const AppStatus&, const ColorStatus& color, const Label& name,
+                          const Label& label, shm::Color) noexcept {
+    if (!color.release.empty()) {
+      out.add(1, name, label, Label{"release", color.release});
+    }
+  });
+}
+
+template <std::uint64_t Figures::*kFigure>
+void figure(Samples& out, const MetricsPage& page) noexcept {
+  each_color(page, [&out](const AppStatus&, const ColorStatus& color, const Label& name,
+                          const Label& label,
+                          shm::Color) noexcept { out.add(color.figures.*kFigure, name, label); });
+}
+
+void configured(Samples& out, const MetricsPage& page) noexcept {
+  each_color(
+      page, [&out](const AppStatus&, const ColorStatus& color, const Label& name,
+                   const Label& label, shm::Color) noexcept { out.add(color.count, name, label); });
+}
+
+struct Metric {
+  std::string_view name;  // a counter's: without "_total"
+  Type type;
+  std::string_view help;
+  void (*write)(Samples& out, const MetricsPage& page) noexcept;
+};
+
+constexpr Metric kMetrics[] = {
+    {"bluegreen_control_ok", Type::kGauge, "The control file is there and whole.", control_ok},
+    {"bluegreen_control_info", Type::kGauge, "State of the control file, and why.", control_info},
+    {"bluegreen_telemetry_ok", Type::kGauge, "The telemetry file is there and whole.",
+     telemetry_ok},
+    {"bluegreen_inexact", Type::kGauge, "Some worker's requests are missing in the figures.",
+     inexact},
+    {"bluegreen_workers", Type::kGauge,
+     "NGINX workers that live, and that follow the control file.", workers},
+    {"bluegreen_start_time_seconds", Type::kGauge, "When this configuration began, Unix time.",
+     start_time},
+    {"bluegreen_active", Type::kGauge, "Which color is active.", active},
+    {"bluegreen_generation", Type::kGauge, "Generation of the route in force.", generation},
+    {"bluegreen_weight_ratio", Type::kGauge, "Share of the color that is not active.", weight},
+    {"bluegreen_flag", Type::kGauge, "Which flags of the route are set.", flags},
+    {"bluegreen_release_info", Type::kGauge, "The release that a color has.", releases},
+    {"bluegreen_configured_endpoints", Type::kGauge, "Endpoints in the table of a color.",
+     configured},
+    {"bluegreen_requests", Type::kCounter, "Requests that went to a color.",
+     figure<&Figures::requests>},
+    {"bluegreen_in_flight", Type::kGauge, "Requests in flight.", figure<&Figures::in_flight>},
+    {"bluegreen_waiting", Type::kGauge, "Requests that a hold keeps waiting.",
+     figure<&Figures::waiting>},
+    {"bluegreen_weighted", Type::kCounter, "Requests that the weight sent to the color.",
+     figure<&Figures::weighted>},
+    {"bluegreen_previews", Type::kCounter, "Requests that a preview sent to the color.",
+     figure<&Figures::previews>},
+    {"bluegreen_fallbacks", Type::kCounter, "Requests that fell back to the color.",
+     figure<&Figures::fallbacks>},
+    {"bluegreen_refused", Type::kCounter, "Requests that were refused.", figure<&Figures::refused>},
+};
+
+// OpenMetrics names a counter's family without the suffix that its samples have.
+void comment(BoundedWriter& out, std::string_view what, const Metric& metric,
+             bool suffix) noexcept {
+  out.text(what);
+  out.text(metric.name);
+  out.text(suffix ? "_total " : " ");
+}
+
+}  // namespace
+
+void render_label_value(BoundedWriter& out, std::string_view value) noexcept {
+  out.put('"');
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out.put('\\');
+      out.put(c);
+    } else if (c == '\n') {
+      out.text("\\n");
+    } else {
+      out.put(byte >= 0x20 && byte < 0x7F ? c : '?');
+    }
+  }
+  out.put('"');
+}
+
+void render_metrics(BoundedWriter& out, const MetricsPage& page, bool open_metrics) noexcept {
+  for (const Metric& metric : kMetrics) {
+    const bool counter = metric.type == Type::kCounter;
+    comment(out, "# HELP ", metric, counter && !open_metrics);
+    out.text(metric.help);
+    out.put('\n');
+    comment(out, "# TYPE ", metric, counter && !open_metrics);
+    out.text(counter ? "counter\n" : "gauge\n");
+    char name[64];
+    BoundedWriter full(name, sizeof(name));
+    full.text(metric.name);
+    full.text(counter ? "_total" : "");
+    Samples samples(out, {name, full.needed()});
+    metric.write(samples, page);
+  }
+  if (open_metrics) {
+    out.text("# EOF\n");
+  }
+}
+
+}  // namespace bluegreen::core
