@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "ngx_module/glue/region_guard.hpp"
+#include "ngx_module/glue/telemetry_detail.hpp"
 #include "ngx_module/glue/telemetry_writer.hpp"
 
 namespace bluegreen::glue {
@@ -22,6 +23,16 @@ void forget_dead_slotless(int fd, shm::TelemetryRegion& region) noexcept {
   }
   // Sequentially consistent pairs with a drain's reading of it, like a gauge.
   region.slotless.store(0, std::memory_order_seq_cst);
+}
+
+// The place behind the last name.
+std::uint32_t names_end(const shm::TelemetryRegion& region) noexcept {
+  std::uint32_t end = shm::kMaxApps;
+  // Relaxed: only this process adds names; pairs with its own stores.
+  while (end != 0 && region.names[end - 1].state.load(std::memory_order_relaxed) == 0) {
+    --end;
+  }
+  return end;
 }
 
 std::uint64_t random_id() noexcept {
@@ -103,8 +114,14 @@ int TelemetryWriter::prepare(const char* path, App* const* apps, std::size_t cou
   for (std::size_t i = 0; i < count; ++i) {
     room = room && shm::add_name(region->names, apps[i]->name) != shm::kMaxApps;
   }
+  const std::uint32_t named = names_end(*region);
+  const std::uint64_t id = region->header.id;
   forget_region(mapping.data());
-  return lost != 0 ? EIO : room ? 0 : ENOSPC;
+  if (lost != 0) {
+    return EIO;
+  }
+  const int detail_error = prepare_detail(fd.get(), id, named);
+  return detail_error != 0 ? detail_error : room ? 0 : ENOSPC;
 }
 
 }  // namespace bluegreen::glue

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "ngx_module/glue/region_guard.hpp"
+#include "ngx_module/glue/telemetry_detail.hpp"
 #include "shm/in_flight.hpp"
 
 namespace bluegreen::glue {
@@ -13,7 +14,9 @@ namespace {
 // Back into process memory, with the gauges as they are.
 void leave_counters(App* const* apps, std::size_t count) noexcept {
   for (std::size_t i = 0; i < count; ++i) {
+    apps[i]->board = nullptr;
     for (std::size_t c = 0; c < 2; ++c) {
+      apps[i]->detail[c] = &apps[i]->own_detail[c];
       shm::Counters& own = apps[i]->own[c];
       // Relaxed: nobody else sees this block; pairs with this thread's own reads.
       own.in_flight.store(apps[i]->held[c], std::memory_order_relaxed);
@@ -25,6 +28,13 @@ void leave_counters(App* const* apps, std::size_t count) noexcept {
 
 std::uint64_t mirror_offset(std::uint32_t app) noexcept {
   return offsetof(shm::TelemetryRegion, mirrors) + std::uint64_t{app} * sizeof(shm::Mirror);
+}
+
+// With the second part, as far as this ABI knows it.
+std::size_t mapping_size(const struct stat& status) noexcept {
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  constexpr std::uint64_t kMost = shm::detail_file_size(shm::kMaxApps);
+  return static_cast<std::size_t>(size < kMost ? size : kMost);
 }
 
 std::uint32_t mirror_crc(const shm::MirrorCopy& copy) noexcept {
@@ -119,7 +129,7 @@ bool TelemetryWriter::map(const char* path, int& error) noexcept {
   struct stat status {};
   shm::Mapping fresh;
   if (::fstat(fd.get(), &status) != 0 ||
-      !fresh.map(fd.get(), sizeof(shm::TelemetryRegion), PROT_READ | PROT_WRITE)) {
+      !fresh.map(fd.get(), mapping_size(status), PROT_READ | PROT_WRITE)) {
     error = errno;
     error_.result = shm::OpenResult::kIoError;
     error_.error = error;
@@ -137,6 +147,7 @@ bool TelemetryWriter::map(const char* path, int& error) noexcept {
   said_slotless_ = false;
   state_ = TelemetryState::kOk;
   guard_region(mapping_.data(), mapping_.size(), &lost_);
+  detail_apps_ = mapped_apps(region(), mapping_.size());
   return true;
 }
 
@@ -144,6 +155,7 @@ void TelemetryWriter::unmap() noexcept {
   if (mapping_) {
     forget_region(mapping_.data());
   }
+  detail_apps_ = 0;
   mapping_.reset();
   fd_.reset();
 }
@@ -163,6 +175,7 @@ bool TelemetryWriter::attach(const char* path, App* const* apps, std::size_t cou
       complete_ = false;
       return false;
     }
+    find_boards(apps, count);
   }
   slot_ = shm::take_slot(fd_.get(), *region(), static_cast<std::uint32_t>(::getpid()), unix_ns());
   if (slot_ == shm::kNoSlot) {
@@ -172,6 +185,26 @@ bool TelemetryWriter::attach(const char* path, App* const* apps, std::size_t cou
   move_counters(apps, count);
   count_slotless(!complete_);
   return true;
+}
+
+// What is said on a board is for workers without a slot, too.
+void TelemetryWriter::find_boards(App* const* apps, std::size_t count) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t index = shm::find_name(region()->names, apps[i]->name);
+    apps[i]->board = index < detail_apps_ ? &detail()->apps[index] : nullptr;
+  }
+}
+
+// A disk that is full leaves them in process memory.
+void TelemetryWriter::move_detail(App& app) noexcept {
+  if (app.board == nullptr || own_range(fd_.get(), app.index, slot_) != 0) {
+    return;
+  }
+  for (std::size_t c = 0; c < 2; ++c) {
+    shm::ColorDetail& to = app.board->slots[slot_].colors[c];
+    carry_detail(to, app.own_detail[c]);
+    app.detail[c] = &to;
+  }
 }
 
 // Gauges are set from what is held, never carried over; counters of process memory are added once.
@@ -213,6 +246,7 @@ void TelemetryWriter::move_counters(App* const* apps, std::size_t count) noexcep
       to.in_flight.store(app.held[c], std::memory_order_seq_cst);
       app.counters[c] = &to;
     }
+    move_detail(app);
   }
 }
 

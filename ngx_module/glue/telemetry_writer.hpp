@@ -16,6 +16,7 @@
 #include <csignal>
 
 #include "shm/clock.hpp"
+#include "shm/telemetry_detail.hpp"
 #include "shm/telemetry_region.hpp"
 #include "shm/worker_slots.hpp"
 
@@ -29,6 +30,9 @@ struct App {
   std::uint64_t waiting[2] = {0, 0};    // requests that a hold keeps waiting, by active color
   shm::Counters own[2] = {};            // used while there is no slot
   shm::Counters* counters[2] = {&own[0], &own[1]};
+  shm::AppDetail* board = nullptr;      // in the file's second part; nullptr: it has none for us
+  shm::ColorDetail own_detail[2] = {};  // used while there is no board or no slot
+  shm::ColorDetail* detail[2] = {&own_detail[0], &own_detail[1]};
 };
 
 enum class TelemetryState : std::uint8_t { kMissing, kOk, kDamaged };
@@ -66,6 +70,15 @@ class TelemetryWriter {
   shm::TelemetryRegion* region() const noexcept {
     return static_cast<shm::TelemetryRegion*>(mapping_.data());
   }
+  // The file's second part; nullptr without one.
+  shm::TelemetryDetail* detail() const noexcept {
+    return mapping_ && detail_apps_ != 0 ? reinterpret_cast<shm::TelemetryDetail*>(region() + 1)
+                                         : nullptr;
+  }
+  // Of it, how many AppDetail are mapped.
+  std::uint32_t detail_apps() const noexcept { return detail_apps_; }
+  // This worker's, or kNoSlot.
+  std::uint32_t slot() const noexcept { return slot_; }
   bool slot_is_live(std::uint32_t slot) const noexcept;
   bool exact() const noexcept {
     return mapping_ && slot_ != shm::kNoSlot && complete_ && state_ == TelemetryState::kOk;
@@ -76,6 +89,8 @@ class TelemetryWriter {
  private:
   bool map(const char* path, int& error) noexcept;
   void unmap() noexcept;
+  void find_boards(App* const* apps, std::size_t count) noexcept;
+  void move_detail(App& app) noexcept;
   void move_counters(App* const* apps, std::size_t count) noexcept;
   void count_slotless(bool slotless) noexcept;
   bool same_file(const char* path) noexcept;
@@ -88,6 +103,7 @@ class TelemetryWriter {
   ino_t inode_ = 0;
   std::uint64_t id_ = 0;
   std::uint32_t slot_ = shm::kNoSlot;
+  std::uint32_t detail_apps_ = 0;
   bool complete_ = false;  // every application has a name in the region
   bool said_slotless_ = false;
   TelemetryState state_ = TelemetryState::kMissing;
