@@ -27,6 +27,10 @@ AppView look_at_app(ControlFile& control, const std::string& name, TelemetryFile
     if (const auto figures = telemetry.figures(name, color); telemetry_ok && figures) {
       app.figures[shm::index_of(color)] = *figures;
     }
+    if (app.snapshot) {
+      const std::size_t c = shm::index_of(color);
+      app.probes[c] = telemetry.probes(name, color, app.snapshot->tables[c]);
+    }
   }
   return app;
 }
@@ -46,6 +50,8 @@ StatusView look_at(const Target& target) {
   view.telemetry = {state_word(workers.result), target.telemetry, workers.error, {}};
   view.live_workers = workers.live_workers;
   view.attached_workers = workers.attached_workers;
+  view.slotless = workers.slotless;
+  view.prober = telemetry.prober();
   if (!control) {
     return view;
   }

@@ -9,15 +9,26 @@ namespace {
 
 using nlohmann::json;
 
-// Health is what NGINX's probes say; there are none yet.
-json endpoint_json(const shm::Endpoint& endpoint, const std::string& since) {
+// Health is what NGINX's probes say of exactly this endpoint; what nobody has probed is unknown
+// since it was published.
+json endpoint_json(const shm::Endpoint& endpoint, const EndpointHealth& found,
+                   const std::string& published) {
   char text[shm::kEndpointTextSize];
   shm::format_endpoint(endpoint, text);
-  return {{"address", text},
-          {"weight", endpoint.weight},
-          {"health", "unknown"},
-          {"since", since},
-          {"last_error", ""}};
+  const std::string since = utc_time_of_ns(found.since_unix_ns);
+  json document = {{"address", text},
+                   {"weight", endpoint.weight},
+                   {"health", shm::name_of(found.health)},
+                   {"since", since.empty() ? published : since},
+                   {"last_error", found.last_error}};
+  if (found.probes != 0) {
+    document["status"] = found.status;
+    document["latency_ms"] = static_cast<double>(found.latency_us) / 1000;
+    document["checked"] = utc_time_of_ns(found.checked_unix_ns);
+    document["probes"] = found.probes;
+    document["failures"] = found.failures;
+  }
+  return document;
 }
 
 json color_json(const AppView& app, Color color) {
@@ -25,8 +36,8 @@ json color_json(const AppView& app, Color color) {
   const shm::EndpointTable& table = app.snapshot->tables[c];
   const std::string since = utc_time_of_ns(table.published_unix_ns);
   json endpoints = json::array();
-  for (std::uint32_t i = 0; i < table.count; ++i) {
-    endpoints.push_back(endpoint_json(table.endpoints[i], since));
+  for (std::uint32_t i = 0; i < app.probes[c].endpoints.size(); ++i) {
+    endpoints.push_back(endpoint_json(table.endpoints[i], app.probes[c].endpoints[i], since));
   }
   json document = {{"release", shm::text_of(table.release)},
                    {"image", shm::text_of(table.image)},
@@ -91,6 +102,9 @@ std::string status_json(const StatusView& view) {
   json telemetry = region_json(view.telemetry);
   telemetry["workers"] = view.live_workers;
   telemetry["attached"] = view.attached_workers;
+  if (view.prober.has_lease) {
+    telemetry["prober"] = {{"pid", view.prober.pid}, {"epoch", view.prober.epoch}};
+  }
   json apps = json::object();
   for (const AppView& app : view.apps) {
     apps[app.name] = app_json(app);

@@ -11,15 +11,18 @@ namespace {
 
 using Row = std::array<std::string, 7>;
 
-std::string endpoints_text(const shm::EndpointTable& table) {
+std::string endpoints_text(const shm::EndpointTable& table, const ProbeView& probes) {
   if (!shm::is_published(table)) {
     return "as in nginx.conf";
   }
   std::string text;
-  for (std::uint32_t i = 0; i < table.count; ++i) {
+  for (std::uint32_t i = 0; i < probes.endpoints.size(); ++i) {
     char address[shm::kEndpointTextSize];
     shm::format_endpoint(table.endpoints[i], address);
     text += (text.empty() ? "" : " ") + printable(address);
+    if (probes.endpoints[i].known) {
+      text += " (" + std::string(shm::name_of(probes.endpoints[i].health)) + ")";
+    }
   }
   return text.empty() ? "none" : text;
 }
@@ -39,7 +42,7 @@ Row row_of(const AppView& app, Color color) {
           app.figures[c] ? std::to_string(app.figures[c]->in_flight) : "?",
           app.figures[c] ? std::to_string(app.figures[c]->waiting) : "?",
           app.figures[c] ? std::to_string(app.figures[c]->requests) : "?",
-          endpoints_text(table)};
+          endpoints_text(table, app.probes[c])};
 }
 
 std::string rows_text(const std::vector<Row>& rows) {
@@ -83,6 +86,25 @@ std::string ways_text(const AppView& app, Color color) {
   return text.empty() ? text : "  " + std::string(shm::name_of(color)) + ": " + text + "\n";
 }
 
+// One line for each endpoint that is not as it should be: since when, and what its probe found.
+std::string trouble_text(const AppView& app, Color color) {
+  const std::size_t c = shm::index_of(color);
+  std::string text;
+  for (std::size_t i = 0; i < app.probes[c].endpoints.size(); ++i) {
+    const EndpointHealth& found = app.probes[c].endpoints[i];
+    if (found.health != shm::Health::kUnhealthy && found.health != shm::Health::kDegraded) {
+      continue;
+    }
+    char address[shm::kEndpointTextSize];
+    shm::format_endpoint(app.snapshot->tables[c].endpoints[i], address);
+    const std::string since = utc_time_of_ns(found.since_unix_ns);
+    text += "  " + printable(address) + " of " + std::string(shm::name_of(color)) + " is " +
+            std::string(shm::name_of(found.health)) + (since.empty() ? "" : " since " + since) +
+            (found.last_error.empty() ? "" : ": " + printable(found.last_error)) + "\n";
+  }
+  return text;
+}
+
 std::string app_text(const AppView& app) {
   if (!app.snapshot) {
     return printable(app.name) + ": damaged: " + printable(app.reason) + "\n";
@@ -106,7 +128,8 @@ std::string app_text(const AppView& app) {
          rows_text({{"color", "state", "release", "in flight", "waiting", "requests", "endpoints"},
                     row_of(app, Color::kBlue),
                     row_of(app, Color::kGreen)}) +
-         ways_text(app, Color::kBlue) + ways_text(app, Color::kGreen);
+         ways_text(app, Color::kBlue) + ways_text(app, Color::kGreen) +
+         trouble_text(app, Color::kBlue) + trouble_text(app, Color::kGreen);
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ struct AppView {
   std::string reason;
   std::chrono::milliseconds hold_left{0};  // 0: no hold is in force
   std::optional<ColorFigures> figures[2];  // [color]; empty without telemetry
+  ProbeView probes[2];                     // [color]
 };
 
 struct StatusView {
@@ -34,6 +35,8 @@ struct StatusView {
   RegionView telemetry;
   std::uint32_t live_workers = 0;
   std::uint32_t attached_workers = 0;
+  std::uint64_t slotless = 0;  // workers without a slot: figures are not exact
+  Prober prober;
   std::vector<AppView> apps;
 };
 

@@ -151,6 +151,9 @@ int switch_command(CommandContext& context) {
     if (const auto serves = something_serves(*before, app, *color); !serves) {
       return context.fail(serves.error());
     }
+    if (const auto well = somebody_is_well(*locked, *before, *color); !well) {
+      return context.fail(well.error());
+    }
   }
   if (!hold || before->route.active == *color) {
     return switch_now(context, *locked, *color, *before);

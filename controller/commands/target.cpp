@@ -104,6 +104,33 @@ Result<void> something_serves(const shm::AppSnapshot& now, const std::string& ap
               "deploy to it first, or insist with --force");
 }
 
+Result<void> somebody_is_well(const LockedApp& locked, const shm::AppSnapshot& now, Color color) {
+  TelemetryFile telemetry(locked.target.telemetry);
+  const shm::EndpointTable& table = now.tables[shm::index_of(color)];
+  const ProbeView view = telemetry.probes(locked.target.app, color, table);
+  std::string first;
+  for (std::size_t i = 0; i < view.endpoints.size(); ++i) {
+    const EndpointHealth& found = view.endpoints[i];
+    if (found.health != shm::Health::kUnhealthy) {
+      return {};
+    }
+    if (first.empty()) {
+      char address[shm::kEndpointTextSize];
+      shm::format_endpoint(table.endpoints[i], address);
+      first = printable(address) +
+              (found.last_error.empty() ? " is unhealthy" : ": " + printable(found.last_error));
+    }
+  }
+  if (first.empty()) {
+    return {};  // no table: the bluegreen_server lines count, which only NGINX knows
+  }
+  return fail(ExitCode::kNotHealthy,
+              "application " + locked.target.app + ": NGINX's probes find every endpoint of " +
+                  std::string(shm::name_of(color)) + " unhealthy (" + first + "); " +
+                  std::string(shm::name_of(now.route.active)) + " goes on serving",
+              "see `bgctl status`, or insist with --force");
+}
+
 std::string describe_release(const shm::EndpointTable& table) {
   const std::string_view release = shm::text_of(table.release);
   return !shm::is_published(table) ? "nothing published, bluegreen_server lines count"

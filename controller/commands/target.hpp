@@ -39,6 +39,10 @@ Result<Color> parse_color(const std::string& text);
 // published; before that, bluegreen_server lines count.
 Result<void> something_serves(const shm::AppSnapshot& now, const std::string& app, Color color);
 
+// Refuses (kNotHealthy) a color whose endpoints NGINX's probes all know to be unhealthy; one that
+// is not known to be passes.
+Result<void> somebody_is_well(const LockedApp& locked, const shm::AppSnapshot& now, Color color);
+
 // What a color serves, for one line to a person: "release v2" or "its bluegreen_server lines".
 std::string describe_release(const shm::EndpointTable& table);
 

@@ -74,6 +74,10 @@ int weight_command(CommandContext& context) {
     if (const auto may = may_have_a_share(*before, app); !may) {
       return context.fail(may.error());
     }
+    const Color idle = shm::other(before->route.active);
+    if (const auto well = somebody_is_well(*locked, *before, idle); !well) {
+      return context.fail(well.error());
+    }
   }
   const auto generation = locked->control->set_weight(app, *weight);
   if (!generation) {
