@@ -15,8 +15,9 @@
 
 namespace bluegreen::core {
 
-// kPrometheus is the text format 0.0.4 and kOpenMetrics 1.0.0: the same metrics.
-enum class StatusFormat : std::uint8_t { kJson, kPrometheus, kOpenMetrics };
+// kPrometheus is the text format 0.0.4 and kOpenMetrics 1.0.0: the same metrics. kHtml is the page,
+// which asks for JSON itself.
+enum class StatusFormat : std::uint8_t { kJson, kPrometheus, kOpenMetrics, kHtml };
 
 inline bool parse_status_format(std::string_view name, StatusFormat& out) noexcept {
   if (name == "json") {
@@ -25,6 +26,8 @@ inline bool parse_status_format(std::string_view name, StatusFormat& out) noexce
     out = StatusFormat::kPrometheus;
   } else if (name == "openmetrics") {
     out = StatusFormat::kOpenMetrics;
+  } else if (name == "html") {
+    out = StatusFormat::kHtml;
   } else {
     return false;
   }
@@ -49,7 +52,7 @@ inline const char* parse_status_parameter(std::string_view text, StatusSettings&
   if (parse_status_format(text, out.format) && first_time(out.seen, 1)) {
     return nullptr;
   }
-  return "one of json, prometheus, openmetrics, or \"cache=TIME\"";
+  return "one of json, prometheus, openmetrics, html, or \"cache=TIME\"";
 }
 
 constexpr std::string_view content_type_of(StatusFormat format) noexcept {
@@ -58,6 +61,8 @@ constexpr std::string_view content_type_of(StatusFormat format) noexcept {
       return "text/plain; version=0.0.4; charset=utf-8";
     case StatusFormat::kOpenMetrics:
       return "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    case StatusFormat::kHtml:
+      return "text/html; charset=utf-8";
     case StatusFormat::kJson:
       break;
   }
@@ -127,6 +132,10 @@ inline bool format_of(const MediaRange& range, StatusFormat& out) noexcept {
   if (same_word(range.type, "text/plain")) {
     out = StatusFormat::kPrometheus;
     return range.version.empty() || range.version == "0.0.4";
+  }
+  if (same_word(range.type, "text/html")) {
+    out = StatusFormat::kHtml;
+    return true;
   }
   out = StatusFormat::kJson;
   return same_word(range.type, "application/json") || same_word(range.type, "application/*") ||

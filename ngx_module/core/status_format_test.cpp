@@ -10,6 +10,7 @@ TEST_CASE("Format is taken by its name alone") {
   CHECK((parse_status_format("json", format) && format == StatusFormat::kJson));
   CHECK((parse_status_format("prometheus", format) && format == StatusFormat::kPrometheus));
   CHECK((parse_status_format("openmetrics", format) && format == StatusFormat::kOpenMetrics));
+  CHECK((parse_status_format("html", format) && format == StatusFormat::kHtml));
   for (const char* name : {"", "JSON", "yaml", "jsonx", "json "}) {
     CHECK_FALSE(parse_status_format(name, format));
   }
@@ -18,6 +19,9 @@ TEST_CASE("Format is taken by its name alone") {
 TEST_CASE("Accept header gets what Prometheus and people ask for") {
   CHECK(negotiate_status_format("") == StatusFormat::kJson);
   CHECK(negotiate_status_format("*/*") == StatusFormat::kJson);
+  CHECK(negotiate_status_format(
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8") ==
+        StatusFormat::kHtml);
   CHECK(negotiate_status_format("text/plain") == StatusFormat::kPrometheus);
   CHECK(negotiate_status_format("TEXT/Plain;Version=0.0.4") == StatusFormat::kPrometheus);
   CHECK(negotiate_status_format(

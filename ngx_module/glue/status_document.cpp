@@ -98,7 +98,7 @@ std::string_view control_reason(MainConf& conf, core::StatusHead& head, char* te
 
 struct Model {
   core::StatusHead head;
-  char reason[192];
+  char reason[192] = {};
   core::AppStatus apps[shm::kMaxApps];
   std::uint32_t count = 0;
   bool sees_its_region = true;
@@ -152,7 +152,7 @@ void fill(Model& model, MainConf& conf, const App* only) noexcept {
 }
 
 void write(core::BoundedWriter& out, const Model& model, core::StatusFormat format) noexcept {
-  if (format != core::StatusFormat::kJson) {
+  if (format == core::StatusFormat::kPrometheus || format == core::StatusFormat::kOpenMetrics) {
     core::render_metrics(out, {&model.head, model.apps, model.count},
                          format == core::StatusFormat::kOpenMetrics);
     return;

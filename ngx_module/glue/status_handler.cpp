@@ -7,13 +7,14 @@
 #include "ngx_module/glue/gate.hpp"
 #include "ngx_module/glue/ngx_compat.hpp"
 #include "ngx_module/glue/status_document.hpp"
+#include "status_page.hpp"
 
 namespace bluegreen::glue {
 
 namespace {
 
 constexpr char kBadFormat[] =
-    "{\"error\":\"unknown format: expected json, prometheus or openmetrics\"}\n";
+    "{\"error\":\"unknown format: expected json, prometheus, openmetrics or html\"}\n";
 constexpr char kBadApp[] = "{\"error\":\"no such application\"}\n";
 
 bool add_header(ngx_http_request_t* r, std::string_view name, std::string_view value) noexcept {
@@ -109,6 +110,17 @@ bool find_app(ngx_http_request_t* r, const MainConf& conf, const App*& out) noex
   return out != nullptr;
 }
 
+// The same for every application: it asks for the documents that it shows.
+ngx_int_t answer_page(ngx_http_request_t* r) noexcept {
+  if (!add_header(r, "Content-Security-Policy", core::kStatusPagePolicy) ||
+      !add_header(r, "X-Content-Type-Options", "nosniff") ||
+      !add_header(r, "Referrer-Policy", "no-referrer")) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  return answer(r, NGX_HTTP_OK, core::content_type_of(core::StatusFormat::kHtml),
+                core::kStatusPage);
+}
+
 ngx_int_t not_allowed(ngx_http_request_t* r) noexcept {
   return add_header(r, "Allow", "GET, HEAD") ? NGX_HTTP_NOT_ALLOWED
                                              : NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -140,6 +152,9 @@ extern "C" ngx_int_t ngx_http_bluegreen_status_handler(ngx_http_request_t* r) {
   core::StatusFormat format{};
   if (!format_of(r, settings, format)) {
     return answer(r, NGX_HTTP_BAD_REQUEST, "application/json", kBadFormat);
+  }
+  if (format == core::StatusFormat::kHtml) {
+    return answer_page(r);
   }
   const App* app = nullptr;
   if (!find_app(r, conf, app)) {

@@ -90,7 +90,7 @@ CASES = {
         '"bluegreen" needs "bluegreen_control FILE" in the http block, in upstream "app" in FILE:4'),
     "status in an unknown format": (
         "bluegreen_status;", "bluegreen_status yaml;",
-        'invalid parameter "yaml" in "bluegreen_status": expected one of json, prometheus, openmetrics'),
+        'invalid parameter "yaml" in "bluegreen_status": expected one of json, prometheus, openmetrics, html'),
     "status kept for too long": (
         "bluegreen_status;", "bluegreen_status json cache=1h;",
         'invalid parameter "cache=1h" in "bluegreen_status": expected "cache=TIME" once, at most 1m'),

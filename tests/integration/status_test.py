@@ -1,9 +1,12 @@
 """The status document: the contract's shape, methods, headers."""
 
+import base64
 import fcntl
+import hashlib
 import json
 import os
 import pwd
+import re
 import stat
 import struct
 import subprocess
@@ -80,8 +83,24 @@ def test_format_is_that_of_the_query_then_of_the_directive_then_of_the_accept_he
             assert kind("/metrics", "application/json") == metrics
             assert kind("/metrics?format=openmetrics", "*/*") == open_metrics
             assert kind("/metrics?format=json", "text/plain") == "application/json"
+            assert kind("/bluegreen/status", "text/html,*/*;q=0.8") == "text/html; charset=utf-8"
             unknown = request(nginx.port, "/metrics?format=yaml")
             assert unknown.status == 400 and "expected json" in json.loads(unknown.body)["error"]
+
+
+def test_page_is_served_with_the_policy_of_its_own_style_and_script() -> None:
+    with work_folder() as folder:
+        region = Region(folder)
+        with Nginx(folder, region.http(free_port())) as nginx:
+            page = request(nginx.port, "/bluegreen/status?format=html")
+            policy = page.headers["Content-Security-Policy"]
+            assert page.status == 200 and "default-src 'none'" in policy and "unsafe" not in policy
+            for tag in (b"style", b"script"):
+                text = re.search(rb"<%s>(.*?)</%s>" % (tag, tag), page.body, re.DOTALL)
+                digest = base64.b64encode(hashlib.sha256(text[1]).digest()).decode()
+                assert f"{tag.decode()}-src 'sha256-{digest}'" in policy
+            head = request(nginx.port, "/bluegreen/status?format=html", "HEAD")
+            assert head.headers["Content-Length"] == str(len(page.body)) and head.body == b""
 
 
 def test_one_application_is_shown_by_its_name_and_an_unknown_one_gets_404() -> None:
