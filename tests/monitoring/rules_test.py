@@ -85,3 +85,14 @@ def test_the_dashboard_can_be_provisioned() -> None:
         assert at["x"] + at["w"] <= 24 and not cells & taken, f"{panel['title']} lies over another panel"
         taken |= cells
         assert panel["description"] and panel["datasource"]["uid"] == "${datasource}"
+
+
+def test_the_cloudwatch_agent_asks_for_metrics_that_exist_by_their_labels() -> None:
+    settings = json.loads((kit.KIT / "cloudwatch-agent.json").read_text())
+    prometheus = settings["logs"]["metrics_collected"]["prometheus"]
+    for declaration in prometheus["emf_processor"]["metric_declaration"]:
+        assert re.fullmatch(declaration["label_matcher"], "bluegreen") and declaration["source_labels"] == ["job"]
+        for selector in declaration["metric_selectors"]:
+            labels = kit.METRICS[selector.removeprefix("^bluegreen_").removesuffix("$")]
+            for dimensions in declaration["dimensions"]:
+                assert set(dimensions) == labels | {"instance"}, selector
