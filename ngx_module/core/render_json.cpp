@@ -58,6 +58,41 @@ void render_flags(BoundedWriter& out, const shm::Route& route) noexcept {
   out.put(']');
 }
 
+// Milliseconds, to the microsecond.
+void render_latency(BoundedWriter& out, std::uint32_t us) noexcept {
+  out.number(us / 1000);
+  out.put('.');
+  out.put(static_cast<char>('0' + us / 100 % 10));
+  two_digits(out, us);
+}
+
+void render_health(BoundedWriter& out, const ColorStatus& color, std::uint32_t place) noexcept {
+  shm::HealthDetail detail{};
+  const bool known = endpoint_detail(color, place, detail);
+  key(out, "health");
+  out.json(shm::name_of(endpoint_health(color, place)));
+  out.text(",\"since\":\"");
+  render_time(out, known ? detail.since_unix_ns : color.since_unix_ns);
+  out.text("\",\"last_error\":");
+  out.json(known ? shm::text_of(detail.last_error) : std::string_view{});
+  key(out, "status");
+  out.number(detail.status);
+  key(out, "latency_ms");
+  render_latency(out, detail.latency_us);
+  key(out, "checked");
+  if (detail.checked_unix_ns != 0) {
+    out.put('"');
+    render_instant(out, detail.checked_unix_ns);
+    out.put('"');
+  } else {
+    out.text("null");
+  }
+  key(out, "probes");
+  out.number(detail.probes);
+  key(out, "failures");
+  out.number(detail.failures);
+}
+
 void render_endpoints(BoundedWriter& out, const ColorStatus& color) noexcept {
   out.put('[');
   for (std::uint32_t i = 0; i < color.count; ++i) {
@@ -67,11 +102,55 @@ void render_endpoints(BoundedWriter& out, const ColorStatus& color) noexcept {
     out.json({address, length});
     key(out, "weight");
     out.number(color.endpoints[i].weight);
-    out.text(R"(,"health":"unknown","since":")");
-    render_time(out, color.since_unix_ns);
-    out.text(R"(","last_error":""})");
+    render_health(out, color, i);
+    out.put('}');
   }
   out.put(']');
+}
+
+constexpr std::uint64_t kEventsShown = 32;
+
+void render_event_state(BoundedWriter& out, const shm::Event& event, std::uint8_t state) noexcept {
+  switch (static_cast<shm::EventKind>(event.kind)) {
+    case shm::EventKind::kHealth:
+      out.json(shm::name_of(static_cast<shm::Health>(state & 3U)));
+      return;
+    case shm::EventKind::kFlip:
+      out.json(shm::name_of(state == 0 ? shm::Color::kBlue : shm::Color::kGreen));
+      return;
+    default:
+      out.text("null");
+  }
+}
+
+void render_event(BoundedWriter& out, const shm::Event& event,
+                  const std::string_view (&names)[shm::kMaxApps], bool first) noexcept {
+  out.text(first ? "{\"number\":" : ",{\"number\":");
+  out.number(event.number);
+  out.text(",\"time\":\"");
+  render_instant(out, event.unix_ns);
+  out.text("\",\"kind\":");
+  out.json(shm::name_of(static_cast<shm::EventKind>(event.kind)));
+  key(out, "pid");
+  out.number(event.pid);
+  key(out, "app");
+  out.json(event.app < shm::kMaxApps ? names[event.app] : std::string_view{});
+  key(out, "color");
+  out.json(event.color < 2 ? shm::name_of(event.color == 0 ? shm::Color::kBlue : shm::Color::kGreen)
+                           : std::string_view{});
+  key(out, "endpoint");
+  out.json(shm::text_of(event.endpoint));
+  key(out, "before");
+  render_event_state(out, event, event.before);
+  key(out, "after");
+  render_event_state(out, event, event.after);
+  key(out, "weight");
+  out.number(event.weight);
+  key(out, "generation");
+  out.number(event.generation);
+  key(out, "text");
+  out.json(shm::text_of(event.text));
+  out.put('}');
 }
 
 void render_color(BoundedWriter& out, const ColorStatus& color) noexcept {
@@ -132,6 +211,14 @@ void render_head(BoundedWriter& out, const StatusHead& head) noexcept {
   out.number(head.live_workers);
   key(out, "attached");
   out.number(head.attached_workers);
+  out.text("},\"instance\":\"");
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    out.put("0123456789abcdef"[head.instance >> static_cast<unsigned>(shift) & 15U]);
+  }
+  out.text("\",\"prober\":{\"pid\":");
+  out.number(head.prober_pid);
+  key(out, "epoch");
+  out.number(head.prober_epoch);
   out.text("},\"apps\":{");
 }
 
@@ -163,8 +250,45 @@ void render_app(BoundedWriter& out, const AppStatus& app, bool first) noexcept {
   out.text("}}");
 }
 
-void render_tail(BoundedWriter& out) noexcept {
-  out.text("}}\n");
+void render_tail(BoundedWriter& out, const StatusHead& head,
+                 const std::string_view (&names)[shm::kMaxApps]) noexcept {
+  out.text("},\"events\":[");
+  if (head.events != nullptr) {
+    // Acquire pairs with the writers' additions; an event that is not whole yet is left out.
+    const std::uint64_t newest = head.events->count.load(std::memory_order_acquire);
+    bool first = true;
+    for (std::uint64_t i = 0; i < kEventsShown && i < newest; ++i) {
+      shm::Event event;
+      if (shm::read_event(*head.events, newest - i, event)) {
+        render_event(out, event, names, first);
+        first = false;
+      }
+    }
+  }
+  out.text("]}\n");
+}
+
+bool endpoint_detail(const ColorStatus& color, std::uint32_t place,
+                     shm::HealthDetail& out) noexcept {
+  if (color.health == nullptr || place >= shm::kMaxEndpoints) {
+    return false;
+  }
+  const std::uint64_t tag = shm::tag_of(color.endpoints[place], color.generation);
+  // A prober at work writes the detail that counts once in a probe: it is there again at once.
+  for (int tries = 0; tries < 3; ++tries) {
+    if (shm::read_detail(color.health[place], tag, out)) {
+      return true;
+    }
+  }
+  out = shm::HealthDetail{};
+  return false;
+}
+
+shm::Health endpoint_health(const ColorStatus& color, std::uint32_t place) noexcept {
+  return color.health != nullptr && place < shm::kMaxEndpoints
+             ? shm::health_of(color.health[place],
+                              shm::tag_of(color.endpoints[place], color.generation))
+             : shm::Health::kUnknown;
 }
 
 }  // namespace bluegreen::core

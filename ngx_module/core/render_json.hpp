@@ -11,6 +11,7 @@
 #include "ngx_module/core/figures.hpp"
 #include "shm/endpoint.hpp"
 #include "shm/route_word.hpp"
+#include "shm/telemetry_detail.hpp"
 
 namespace bluegreen::core {
 
@@ -31,6 +32,8 @@ struct ColorStatus {
   std::uint64_t since_unix_ns = 0;  // publication, or the configuration's start
   const shm::Endpoint* endpoints = nullptr;
   std::uint32_t count = 0;
+  const shm::HealthRecord* health = nullptr;  // by place in the table; nullptr: nothing is known
+  std::uint64_t generation = 0;               // of the table
 };
 
 struct AppStatus {
@@ -53,12 +56,23 @@ struct StatusHead {
   std::uint32_t attached_workers = 0;
   std::uint64_t now_unix_ns = 0;      // when the document was made
   std::uint64_t started_unix_ns = 0;  // the configuration's begin
+  std::uint64_t instance = 0;         // the telemetry region's id; 0 without one
+  std::uint32_t prober_pid = 0;       // 0: nobody probes
+  std::uint32_t prober_epoch = 0;
+  const shm::EventRing* events = nullptr;
 };
 
 void render_head(BoundedWriter& out, const StatusHead& head) noexcept;
+// What is known about the endpoint at a place of the table; false: nothing.
+bool endpoint_detail(const ColorStatus& color, std::uint32_t place,
+                     shm::HealthDetail& out) noexcept;
+shm::Health endpoint_health(const ColorStatus& color, std::uint32_t place) noexcept;
+
 // `first`: no comma before it.
 void render_app(BoundedWriter& out, const AppStatus& app, bool first) noexcept;
-void render_tail(BoundedWriter& out) noexcept;
+// `names`: of the applications by their index in the telemetry region.
+void render_tail(BoundedWriter& out, const StatusHead& head,
+                 const std::string_view (&names)[shm::kMaxApps]) noexcept;
 // RFC 3339 in UTC, whole seconds.
 void render_time(BoundedWriter& out, std::uint64_t unix_ns) noexcept;
 // The same with milliseconds.

@@ -145,10 +145,79 @@ void figure(Samples& out, const MetricsPage& page) noexcept {
                           shm::Color) noexcept { out.add(color.figures.*kFigure, name, label); });
 }
 
-void configured(Samples& out, const MetricsPage& page) noexcept {
-  each_color(
-      page, [&out](const AppStatus&, const ColorStatus& color, const Label& name,
-                   const Label& label, shm::Color) noexcept { out.add(color.count, name, label); });
+void prober_epoch(Samples& out, const MetricsPage& page) noexcept {
+  out.add(page.head->prober_epoch);
+}
+
+void events(Samples& out, const MetricsPage& page) noexcept {
+  if (page.head->events != nullptr) {
+    // Relaxed pairs with the writers' additions: only a number.
+    out.add(page.head->events->count.load(std::memory_order_relaxed));
+  }
+}
+
+void endpoints(Samples& out, const MetricsPage& page) noexcept {
+  each_color(page, [&out](const AppStatus&, const ColorStatus& color, const Label& name,
+                          const Label& label, shm::Color) noexcept {
+    std::uint64_t counts[4] = {};
+    for (std::uint32_t i = 0; i < color.count; ++i) {
+      ++counts[static_cast<std::size_t>(endpoint_health(color, i))];
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+      out.add(counts[i], name, label, Label{"health", shm::name_of(static_cast<shm::Health>(i))});
+    }
+  });
+}
+
+// `write` gets what labels an endpoint; what nobody has probed has no sample.
+template <typename Write>
+void each_endpoint(const MetricsPage& page, const Write& write) noexcept {
+  each_color(page, [&write](const AppStatus&, const ColorStatus& color, const Label& name,
+                            const Label& label, shm::Color) noexcept {
+    for (std::uint32_t i = 0; i < color.count; ++i) {
+      if (endpoint_health(color, i) != shm::Health::kUnknown) {
+        char text[shm::kEndpointTextSize];
+        const std::size_t length = shm::format_endpoint(color.endpoints[i], text);
+        write(color, i, name, label, Label{"address", {text, length}});
+      }
+    }
+  });
+}
+
+void endpoint_up(Samples& out, const MetricsPage& page) noexcept {
+  each_endpoint(page, [&out](const ColorStatus& color, std::uint32_t place, const Label& app,
+                             const Label& label, const Label& address) noexcept {
+    out.add(endpoint_health(color, place) != shm::Health::kUnhealthy ? 1 : 0, app, label, address);
+  });
+}
+
+template <typename Write>
+void each_detail(const MetricsPage& page, const Write& write) noexcept {
+  each_endpoint(page, [&write](const ColorStatus& color, std::uint32_t place, const Label& app,
+                               const Label& label, const Label& address) noexcept {
+    shm::HealthDetail detail;
+    if (endpoint_detail(color, place, detail)) {
+      write(detail, app, label, address);
+    }
+  });
+}
+
+void probe_seconds(Samples& out, const MetricsPage& page) noexcept {
+  each_detail(page, [&out](const shm::HealthDetail& detail, const auto&... labels) noexcept {
+    out.add_decimal(detail.latency_us, 6, labels...);
+  });
+}
+
+void probes(Samples& out, const MetricsPage& page) noexcept {
+  each_detail(page, [&out](const shm::HealthDetail& detail, const auto&... labels) noexcept {
+    out.add(detail.probes, labels...);
+  });
+}
+
+void probe_failures(Samples& out, const MetricsPage& page) noexcept {
+  each_detail(page, [&out](const shm::HealthDetail& detail, const auto&... labels) noexcept {
+    out.add(detail.failures, labels...);
+  });
 }
 
 struct Metric {
@@ -174,8 +243,18 @@ constexpr Metric kMetrics[] = {
     {"bluegreen_weight_ratio", Type::kGauge, "Share of the color that is not active.", weight},
     {"bluegreen_flag", Type::kGauge, "Which flags of the route are set.", flags},
     {"bluegreen_release_info", Type::kGauge, "The release that a color has.", releases},
-    {"bluegreen_configured_endpoints", Type::kGauge, "Endpoints in the table of a color.",
-     configured},
+    {"bluegreen_prober_epoch", Type::kGauge, "Counts the workers that have taken over probing.",
+     prober_epoch},
+    {"bluegreen_events", Type::kCounter, "Things that happened: see events in the JSON document.",
+     events},
+    {"bluegreen_endpoints", Type::kGauge, "Endpoints of a color by their health.", endpoints},
+    {"bluegreen_endpoint_up", Type::kGauge, "0: probes fail; no sample: not known yet.",
+     endpoint_up},
+    {"bluegreen_endpoint_probe_seconds", Type::kGauge, "How long the last probe took.",
+     probe_seconds},
+    {"bluegreen_endpoint_probes", Type::kCounter, "Probes of an endpoint.", probes},
+    {"bluegreen_endpoint_probe_failures", Type::kCounter, "Probes of an endpoint that failed.",
+     probe_failures},
     {"bluegreen_requests", Type::kCounter, "Requests that went to a color.",
      figure<&Figures::requests>},
     {"bluegreen_in_flight", Type::kGauge, "Requests in flight.", figure<&Figures::in_flight>},

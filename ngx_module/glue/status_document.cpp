@@ -58,9 +58,13 @@ core::AppStatus model_of(const MainConf& conf, const Upstream& upstream,
     const std::size_t c = shm::index_of(color);
     const shm::EndpointTable& table = upstream.table(color);
     const bool published = shm::is_published(table);
-    model.colors[c] = {upstream.release(color), figures.color[c],
-                       published ? table.published_unix_ns : conf.since_unix_ns, table.endpoints,
-                       table.count};
+    model.colors[c] = {upstream.release(color),
+                       figures.color[c],
+                       published ? table.published_unix_ns : conf.since_unix_ns,
+                       table.endpoints,
+                       table.count,
+                       upstream.app->board != nullptr ? upstream.app->board->health[c] : nullptr,
+                       table.generation};
   }
   return model;
 }
@@ -100,6 +104,7 @@ struct Model {
   core::StatusHead head;
   char reason[192] = {};
   core::AppStatus apps[shm::kMaxApps];
+  std::string_view names[shm::kMaxApps];  // by index in the telemetry region
   std::uint32_t count = 0;
   bool sees_its_region = true;
 };
@@ -110,6 +115,31 @@ bool sees_region(const MainConf& conf, const Model& model, core::Basis basis) no
   return model.head.control_state == "ok" || basis == core::Basis::kRegion ||
          basis == core::Basis::kMirror ||
          (basis == core::Basis::kDefaults && conf.control.state() == shm::ControlState::kMissing);
+}
+
+void fill_detail(Model& model, const MainConf& conf) noexcept {
+  const shm::TelemetryRegion* const region = conf.telemetry.region();
+  if (region != nullptr) {
+    model.head.instance = region->header.id;
+  }
+  const shm::TelemetryDetail* const detail = conf.telemetry.detail();
+  if (detail != nullptr) {
+    model.head.events = &detail->events;
+    // Acquire pairs with the prober's compare and swap.
+    const shm::LeaseHolder holder =
+        shm::lease_holder(detail->header.lease.holder.load(std::memory_order_acquire));
+    model.head.prober_epoch = holder.epoch;
+    if (holder.slot < shm::kMaxSlots && conf.telemetry.slot_is_live(holder.slot)) {
+      // Relaxed pairs with the owner's store: shown to people.
+      model.head.prober_pid = region->slots[holder.slot].pid.load(std::memory_order_relaxed);
+    }
+  }
+  for (ngx_uint_t i = 0; i < conf.apps.nelts; ++i) {
+    const App& app = *conf.app_list()[i];
+    if (app.index < shm::kMaxApps) {
+      model.names[app.index] = app.name;
+    }
+  }
 }
 
 void fill(Model& model, MainConf& conf, const App* only) noexcept {
@@ -137,6 +167,7 @@ void fill(Model& model, MainConf& conf, const App* only) noexcept {
   head.attached_workers = slots.workers.attached;
   head.now_unix_ns = unix_ns();
   head.started_unix_ns = conf.since_unix_ns;
+  fill_detail(model, conf);
   for (ngx_uint_t i = 0; i < conf.upstreams.nelts; ++i) {
     const Upstream& upstream = *conf.upstream_list()[i];
     bool wanted = only == nullptr || only == upstream.app;
@@ -161,7 +192,7 @@ void write(core::BoundedWriter& out, const Model& model, core::StatusFormat form
   for (std::uint32_t i = 0; i < model.count; ++i) {
     core::render_app(out, model.apps[i], i == 0);
   }
-  core::render_tail(out);
+  core::render_tail(out, model.head, model.names);
 }
 
 void grow(char*& buffer, std::size_t& size) {

@@ -31,6 +31,10 @@ def test_document_has_the_contracts_shape() -> None:
             none = {"waiting": 0, "weighted": 0, "previews": 0, "fallbacks": 0, "refused": 0}
             document = nginx.status()
             assert abs(datetime.fromisoformat(document.pop("now")).timestamp() - time.time()) < 10
+            assert re.fullmatch("[0-9a-f]{16}", document.pop("instance"))
+            assert document.pop("prober").keys() == {"pid", "epoch"}
+            assert isinstance(document.pop("events"), list)
+            unprobed = {"status": 0, "latency_ms": 0, "checked": None, "probes": 0, "failures": 0}
             assert document == {
                 "schema": 1,
                 "control": {"state": "ok", "path": str(region.control)},
@@ -42,12 +46,12 @@ def test_document_has_the_contracts_shape() -> None:
                     "colors": {
                         "blue": {"release": "v1", "in_flight": 0, "requests": 0, **none, "endpoints": [
                             {"address": blue.address, "weight": 1, "health": "unknown",
-                             "since": "2026-01-01T00:00:00Z", "last_error": ""}]},
+                             "since": "2026-01-01T00:00:00Z", "last_error": "", **unprobed}]},
                         "green": {"release": "v2", "in_flight": 0, "requests": 1, **none, "endpoints": [
                             {"address": green.address, "weight": 7, "health": "unknown",
-                             "since": "2026-01-01T00:00:00Z", "last_error": ""},
+                             "since": "2026-01-01T00:00:00Z", "last_error": "", **unprobed},
                             {"address": "unix:/run/none.sock", "weight": 1, "health": "unknown",
-                             "since": "2026-01-01T00:00:00Z", "last_error": ""}]}}}}}
+                             "since": "2026-01-01T00:00:00Z", "last_error": "", **unprobed}]}}}}}
 
 
 def test_get_and_head_are_answered_uncached_and_other_methods_get_405() -> None:
