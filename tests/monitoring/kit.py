@@ -25,6 +25,9 @@ METRICS: dict[str, set[str]] = {
     "endpoint_probe_seconds": _COLOR | {"address"}, "endpoint_probes_total": _COLOR | {"address"},
     "endpoint_probe_failures_total": _COLOR | {"address"},
 }
+# In a scrape as well; neither rules nor dashboard take them.
+METRICS.update({"control_info": {"state", "reason"}, "configured_endpoints": _COLOR,
+                "latency_seconds_sum": _COLOR | {"phase"}, "latency_seconds_count": _COLOR | {"phase"}})
 # Prometheus adds these to whatever it scrapes.
 TARGET_LABELS = {"job", "instance"}
 

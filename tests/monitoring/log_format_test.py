@@ -13,7 +13,7 @@ HOSTILE = [
     b"GET /\xff\xfe\x80 HTTP/1.1", b"GET /?\xff\xc3\x28 HTTP/1.1", b"GET /a\x01b HTTP/1.1", b"GET /\x7f HTTP/1.1",
     b"GET /\",\"color\":\"blue HTTP/1.1", b"GET /'}{ HTTP/1.1", b"GET /\xe2\x80\xa8 HTTP/1.1", b"get / HTTP/1.1",
     b"GET http://x\"y/z HTTP/1.1", b"GET / HTTP/9.9", b"\x16\x03\x01\x02\x00\x01", b"\xff\xff\xff\xff", b"GET /" + b"A" * 9000 + b" HTTP/1.1",
-    b"GET /$request_id${x} HTTP/1.1", b"GET / HTTP/1.1\r\nHost: \"\xff\\", b"OPTIONS * HTTP/1.1", b"GET /old",  # the last one: HTTP/0.9, whose status NGINX logs as 009
+    b"GET /$request_id${x} HTTP/1.1", b"GET / HTTP/1.1\r\nHost: \"\xff\\", b"OPTIONS * HTTP/1.1", b"GET /old",
 ]
 
 
