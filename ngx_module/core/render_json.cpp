@@ -59,7 +59,7 @@ void render_flags(BoundedWriter& out, const shm::Route& route) noexcept {
 }
 
 // Milliseconds, to the microsecond.
-void render_latency(BoundedWriter& out, std::uint32_t us) noexcept {
+void render_latency(BoundedWriter& out, std::uint64_t us) noexcept {
   out.number(us / 1000);
   out.put('.');
   out.put(static_cast<char>('0' + us / 100 % 10));
@@ -153,6 +153,68 @@ void render_event(BoundedWriter& out, const shm::Event& event,
   out.put('}');
 }
 
+void render_distribution(BoundedWriter& out, const Traffic& traffic, std::size_t phase) noexcept {
+  const Latency& latency = traffic.latency[phase];
+  out.text("{\"count\":");
+  out.number(latency.count);
+  key(out, "sum_ms");
+  render_latency(out, latency.sum_us);
+  key(out, "p50_ms");
+  render_latency(out, latency.p50_us);
+  key(out, "p90_ms");
+  render_latency(out, latency.p90_us);
+  key(out, "p99_ms");
+  render_latency(out, latency.p99_us);
+  if (traffic.buckets != nullptr) {
+    out.text(",\"buckets\":[");
+    bool first = true;
+    for (std::uint32_t i = 0; i < shm::kBuckets; ++i) {
+      if (traffic.buckets[phase].counts[i] != 0) {
+        out.text(first ? "[" : ",[");
+        first = false;
+        out.number(shm::bucket_begin(i + 1));
+        out.put(',');
+        out.number(traffic.buckets[phase].counts[i]);
+        out.put(']');
+      }
+    }
+    out.put(']');
+  }
+  out.put('}');
+}
+
+void render_traffic(BoundedWriter& out, const Traffic& traffic) noexcept {
+  static constexpr std::string_view kClasses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+  out.text(",\"responses\":{");
+  for (std::size_t i = 0; i < 5; ++i) {
+    key(out, kClasses[i], i == 0);
+    out.number(traffic.responses[i]);
+  }
+  key(out, "none");
+  out.number(traffic.no_response);
+  out.put('}');
+  const struct {
+    std::string_view name;
+    std::uint64_t value;
+  } figures[] = {
+      {"tries", traffic.tries},       {"failures", traffic.failures},
+      {"retries", traffic.retries},   {"connect_errors", traffic.connect_errors},
+      {"timeouts", traffic.timeouts}, {"other_errors", traffic.other_errors},
+      {"bytes_in", traffic.bytes_in}, {"bytes_out", traffic.bytes_out},
+  };
+  for (const auto& figure : figures) {
+    key(out, figure.name);
+    out.number(figure.value);
+  }
+  out.text(",\"latency\":{\"connect\":");
+  render_distribution(out, traffic, 0);
+  key(out, "first_byte");
+  render_distribution(out, traffic, 1);
+  key(out, "total");
+  render_distribution(out, traffic, 2);
+  out.put('}');
+}
+
 void render_color(BoundedWriter& out, const ColorStatus& color) noexcept {
   out.text("{\"release\":");
   out.json(color.release);
@@ -169,6 +231,7 @@ void render_color(BoundedWriter& out, const ColorStatus& color) noexcept {
     key(out, figure.name);
     out.number(figure.value);
   }
+  render_traffic(out, color.traffic);
   key(out, "endpoints");
   render_endpoints(out, color);
   out.put('}');

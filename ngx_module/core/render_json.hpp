@@ -9,6 +9,7 @@
 
 #include "ngx_module/core/bounded_writer.hpp"
 #include "ngx_module/core/figures.hpp"
+#include "ngx_module/core/traffic.hpp"
 #include "shm/endpoint.hpp"
 #include "shm/route_word.hpp"
 #include "shm/telemetry_detail.hpp"
@@ -34,6 +35,7 @@ struct ColorStatus {
   std::uint32_t count = 0;
   const shm::HealthRecord* health = nullptr;  // by place in the table; nullptr: nothing is known
   std::uint64_t generation = 0;               // of the table
+  Traffic traffic;
 };
 
 struct AppStatus {

@@ -24,8 +24,9 @@ core::AppStatus app_with(const shm::Endpoint* endpoints, std::uint32_t count) {
   app.route.active = shm::Color::kGreen;
   app.route.weight = 250;
   app.route.flags = shm::kFallback | shm::kClosedBlue;
-  app.colors[0] = {"v1", {3, 40, 0, 0, 0, 0, 7}, 0, nullptr, 0};
-  app.colors[1] = {"v\"2", {0, 1, 0, 0, 0, 0, 0}, 1767225600000000000U, endpoints, count};
+  app.colors[0] = {"v1", {3, 40, 0, 0, 0, 0, 7}, 0, nullptr, 0, nullptr, 0, {}};
+  app.colors[1] = {
+      "v\"2", {0, 1, 0, 0, 0, 0, 0}, 1767225600000000000U, endpoints, count, nullptr, 0, {}};
   return app;
 }
 
@@ -53,25 +54,38 @@ TEST_CASE("Document has the contract's shape") {
   head.prober_pid = 7;
   head.prober_epoch = 3;
   head.now_unix_ns = 1767225600078999999U;
-  char buffer[2048];
+  char buffer[8192];
   core::BoundedWriter out(buffer, sizeof(buffer));
   core::render_head(out, head);
   core::render_app(out, app_with(&endpoint, 1), true);
   core::render_tail(out, head, {});
-  CHECK(std::string(buffer, out.needed()) ==
-        R"({"schema":1,"now":"2026-01-01T00:00:00.078Z","control":{"state":"ok","path":"/c"},)"
-        R"("telemetry":{"state":"missing","path":"","inexact":true},)"
-        R"("workers":{"live":0,"attached":0},"instance":"00000000000000ab",)"
-        R"("prober":{"pid":7,"epoch":3},"apps":{"app":{"active":"green",)"
-        R"("generation":1234567890123,"weight":250,"flags":["fallback","closed_blue"],)"
-        R"("release":"v\"2","source":"region","colors":{"blue":{"release":"v1","in_flight":3,)"
-        R"("requests":40,"waiting":0,"weighted":0,"previews":0,"fallbacks":0,"refused":7,)"
-        R"("endpoints":[]},"green":{"release":"v\"2","in_flight":0,"requests":1,"waiting":0,)"
-        R"("weighted":0,"previews":0,"fallbacks":0,"refused":0,)"
-        R"("endpoints":[{"address":"172.20.0.5:8000","weight":1,"health":"unknown",)"
-        R"("since":"2026-01-01T00:00:00Z","last_error":"","status":0,"latency_ms":0.000,)"
-        R"("checked":null,"probes":0,"failures":0}]}}}},"events":[]})"
-        "\n");
+  CHECK(
+      std::string(buffer, out.needed()) ==
+      R"({"schema":1,"now":"2026-01-01T00:00:00.078Z","control":{"state":"ok","path":"/c"},)"
+      R"("telemetry":{"state":"missing","path":"","inexact":true},)"
+      R"("workers":{"live":0,"attached":0},"instance":"00000000000000ab",)"
+      R"("prober":{"pid":7,"epoch":3},"apps":{"app":{"active":"green",)"
+      R"("generation":1234567890123,"weight":250,"flags":["fallback","closed_blue"],)"
+      R"("release":"v\"2","source":"region","colors":{"blue":{"release":"v1","in_flight":3,)"
+      R"("requests":40,"waiting":0,"weighted":0,"previews":0,"fallbacks":0,"refused":7,)"
+      R"("responses":{"1xx":0,"2xx":0,"3xx":0,"4xx":0,"5xx":0,"none":0},"tries":0,"failures":0,)"
+      R"("retries":0,"connect_errors":0,"timeouts":0,"other_errors":0,"bytes_in":0,"bytes_out":0,)"
+      R"("latency":{"connect":{"count":0,"sum_ms":0.000,"p50_ms":0.000,"p90_ms":0.000,)"
+      R"("p99_ms":0.000},"first_byte":{"count":0,"sum_ms":0.000,"p50_ms":0.000,"p90_ms":0.000,)"
+      R"("p99_ms":0.000},"total":{"count":0,"sum_ms":0.000,"p50_ms":0.000,"p90_ms":0.000,)"
+      R"("p99_ms":0.000}},)"
+      R"("endpoints":[]},"green":{"release":"v\"2","in_flight":0,"requests":1,"waiting":0,)"
+      R"("weighted":0,"previews":0,"fallbacks":0,"refused":0,)"
+      R"("responses":{"1xx":0,"2xx":0,"3xx":0,"4xx":0,"5xx":0,"none":0},"tries":0,"failures":0,)"
+      R"("retries":0,"connect_errors":0,"timeouts":0,"other_errors":0,"bytes_in":0,"bytes_out":0,)"
+      R"("latency":{"connect":{"count":0,"sum_ms":0.000,"p50_ms":0.000,"p90_ms":0.000,)"
+      R"("p99_ms":0.000},"first_byte":{"count":0,"sum_ms":0.000,"p50_ms":0.000,"p90_ms":0.000,)"
+      R"("p99_ms":0.000},"total":{"count":0,"sum_ms":0.000,"p50_ms":0.000,"p90_ms":0.000,)"
+      R"("p99_ms":0.000}},)"
+      R"("endpoints":[{"address":"172.20.0.5:8000","weight":1,"health":"unknown",)"
+      R"("since":"2026-01-01T00:00:00Z","last_error":"","status":0,"latency_ms":0.000,)"
+      R"("checked":null,"probes":0,"failures":0}]}}}},"events":[]})"
+      "\n");
 }
 
 TEST_CASE("Document gives its reason when the control file is not whole") {
@@ -86,7 +100,7 @@ TEST_CASE("Document gives its reason when the control file is not whole") {
 }
 
 TEST_CASE("An application that is held says how long at most") {
-  char buffer[2048];
+  char buffer[8192];
   core::BoundedWriter out(buffer, sizeof(buffer));
   core::AppStatus app = app_with(nullptr, 0);
   app.route.flags = shm::kHold | shm::kMaintenance;
@@ -98,7 +112,7 @@ TEST_CASE("An application that is held says how long at most") {
 }
 
 TEST_CASE("Applications are separated by commas") {
-  char buffer[2048];
+  char buffer[8192];
   core::BoundedWriter out(buffer, sizeof(buffer));
   core::render_app(out, app_with(nullptr, 0), false);
   CHECK(buffer[0] == ',');
@@ -153,7 +167,7 @@ TEST_CASE("Events are shown newest first, and only whole ones") {
   head.events = &ring;
   std::string_view names[shm::kMaxApps];
   names[1] = "shop";
-  char buffer[2048];
+  char buffer[8192];
   core::BoundedWriter out(buffer, sizeof(buffer));
   core::render_tail(out, head, names);
   const std::string text(buffer, out.needed());

@@ -6,7 +6,7 @@ namespace bluegreen::core {
 
 namespace {
 
-enum class Type : std::uint8_t { kGauge, kCounter };
+enum class Type : std::uint8_t { kGauge, kCounter, kHistogram };
 
 struct Label {
   std::string_view name;
@@ -28,19 +28,46 @@ class Samples {
   template <typename... Labels>
   void add_decimal(std::uint64_t value, std::uint32_t digits, const Labels&... labels) noexcept {
     begin(labels...);
+    decimal(out_, value, digits);
+    out_.put('\n');
+  }
+  template <typename... Labels>
+  void add_histogram(const Latency& latency, const Labels&... labels) noexcept {
+    const std::string_view family = name_;
+    char text[64];
+    const auto member = [&](std::string_view suffix) noexcept {
+      BoundedWriter full(text, sizeof(text));
+      full.text(family);
+      full.text(suffix);
+      name_ = {text, full.needed()};
+    };
+    member("_bucket");
+    for (std::uint32_t i = 0; i < kEdges; ++i) {
+      char edge[32];
+      BoundedWriter seconds(edge, sizeof(edge));
+      decimal(seconds, std::uint64_t{1} << (kFirstEdge + i), 6);
+      add(latency.below[i], labels..., Label{"le", {edge, seconds.needed()}});
+    }
+    add(latency.count, labels..., Label{"le", "+Inf"});
+    member("_sum");
+    add_decimal(latency.sum_us, 6, labels...);
+    member("_count");
+    add(latency.count, labels...);
+    name_ = family;
+  }
+
+ private:
+  static void decimal(BoundedWriter& out, std::uint64_t value, std::uint32_t digits) noexcept {
     std::uint64_t unit = 1;
     for (std::uint32_t i = 0; i < digits; ++i) {
       unit *= 10;
     }
-    out_.number(value / unit);
-    out_.put('.');
+    out.number(value / unit);
+    out.put('.');
     for (unit /= 10; unit != 0; unit /= 10) {
-      out_.put(static_cast<char>('0' + value / unit % 10));
+      out.put(static_cast<char>('0' + value / unit % 10));
     }
-    out_.put('\n');
   }
-
- private:
   template <typename... Labels>
   void begin(const Labels&... labels) noexcept {
     out_.text(name_);
@@ -220,6 +247,43 @@ void probe_failures(Samples& out, const MetricsPage& page) noexcept {
   });
 }
 
+template <std::uint64_t Traffic::*kFigure>
+void traffic(Samples& out, const MetricsPage& page) noexcept {
+  each_color(page, [&out](const AppStatus&, const ColorStatus& color, const Label& name,
+                          const Label& label,
+                          shm::Color) noexcept { out.add(color.traffic.*kFigure, name, label); });
+}
+
+void responses(Samples& out, const MetricsPage& page) noexcept {
+  static constexpr std::string_view kClasses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+  each_color(page, [&out](const AppStatus&, const ColorStatus& color, const Label& name,
+                          const Label& label, shm::Color) noexcept {
+    for (std::size_t i = 0; i < 5; ++i) {
+      out.add(color.traffic.responses[i], name, label, Label{"class", kClasses[i]});
+    }
+    out.add(color.traffic.no_response, name, label, Label{"class", "none"});
+  });
+}
+
+void try_failures(Samples& out, const MetricsPage& page) noexcept {
+  each_color(page, [&out](const AppStatus&, const ColorStatus& color, const Label& name,
+                          const Label& label, shm::Color) noexcept {
+    out.add(color.traffic.connect_errors, name, label, Label{"reason", "connect"});
+    out.add(color.traffic.timeouts, name, label, Label{"reason", "timeout"});
+    out.add(color.traffic.other_errors, name, label, Label{"reason", "other"});
+  });
+}
+
+void latencies(Samples& out, const MetricsPage& page) noexcept {
+  static constexpr std::string_view kNames[kPhases] = {"connect", "first_byte", "total"};
+  each_color(page, [&out](const AppStatus&, const ColorStatus& color, const Label& name,
+                          const Label& label, shm::Color) noexcept {
+    for (std::size_t i = 0; i < kPhases; ++i) {
+      out.add_histogram(color.traffic.latency[i], name, label, Label{"phase", kNames[i]});
+    }
+  });
+}
+
 struct Metric {
   std::string_view name;  // a counter's: without "_total"
   Type type;
@@ -257,6 +321,7 @@ constexpr Metric kMetrics[] = {
      probe_failures},
     {"bluegreen_requests", Type::kCounter, "Requests that went to a color.",
      figure<&Figures::requests>},
+    {"bluegreen_responses", Type::kCounter, "Requests that ended, by class of status.", responses},
     {"bluegreen_in_flight", Type::kGauge, "Requests in flight.", figure<&Figures::in_flight>},
     {"bluegreen_waiting", Type::kGauge, "Requests that a hold keeps waiting.",
      figure<&Figures::waiting>},
@@ -267,6 +332,14 @@ constexpr Metric kMetrics[] = {
     {"bluegreen_fallbacks", Type::kCounter, "Requests that fell back to the color.",
      figure<&Figures::fallbacks>},
     {"bluegreen_refused", Type::kCounter, "Requests that were refused.", figure<&Figures::refused>},
+    {"bluegreen_tries", Type::kCounter, "Tries of endpoints.", traffic<&Traffic::tries>},
+    {"bluegreen_try_failures", Type::kCounter, "Tries that failed, by reason.", try_failures},
+    {"bluegreen_retries", Type::kCounter, "Tries after a request's first.",
+     traffic<&Traffic::retries>},
+    {"bluegreen_received_bytes", Type::kCounter, "Bytes from endpoints.",
+     traffic<&Traffic::bytes_in>},
+    {"bluegreen_sent_bytes", Type::kCounter, "Bytes to endpoints.", traffic<&Traffic::bytes_out>},
+    {"bluegreen_latency_seconds", Type::kHistogram, "How long tries took, by phase.", latencies},
 };
 
 // OpenMetrics names a counter's family without the suffix that its samples have.
@@ -302,7 +375,7 @@ void render_metrics(BoundedWriter& out, const MetricsPage& page, bool open_metri
     out.text(metric.help);
     out.put('\n');
     comment(out, "# TYPE ", metric, counter && !open_metrics);
-    out.text(counter ? "counter\n" : "gauge\n");
+    out.text(counter ? "counter\n" : metric.type == Type::kHistogram ? "histogram\n" : "gauge\n");
     char name[64];
     BoundedWriter full(name, sizeof(name));
     full.text(metric.name);

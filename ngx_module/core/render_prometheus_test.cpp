@@ -21,8 +21,13 @@ std::string metrics(bool open_metrics) {
   app.route.weight = 250;
   app.route.flags = shm::kHold;
   app.colors[1].release = "v2";
+  core::Buckets buckets;
+  ++buckets.counts[shm::bucket_of(100)];
+  ++buckets.counts[shm::bucket_of(20000000)];
+  buckets.sum_us = 20000100;
+  app.colors[1].traffic.latency[2] = core::latency_of(buckets);
   app.colors[1].figures.requests = 18446744073709551615U;
-  char buffer[16384];
+  static char buffer[65536];
   core::BoundedWriter out(buffer, sizeof(buffer));
   core::render_metrics(out, {&head, &app, 1}, open_metrics);
   REQUIRE_FALSE(out.overflowed());
@@ -50,6 +55,13 @@ TEST_CASE("Metrics have a help, a type and escaped labels") {
   CHECK(text.find(R"(color="blue",release)") == std::string::npos);
   CHECK(has(text, "# TYPE bluegreen_requests_total counter"));
   CHECK(has(text, R"(bluegreen_requests_total{app="a\n?",color="green"} 18446744073709551615)"));
+  CHECK(has(text, "# TYPE bluegreen_latency_seconds histogram"));
+  const std::string total = R"({app="a\n?",color="green",phase="total")";
+  CHECK(has(text, "bluegreen_latency_seconds_bucket" + total + R"(,le="0.000256"} 1)"));
+  CHECK(has(text, "bluegreen_latency_seconds_bucket" + total + R"(,le="16.777216"} 1)"));
+  CHECK(has(text, "bluegreen_latency_seconds_bucket" + total + R"(,le="+Inf"} 2)"));
+  CHECK(has(text, "bluegreen_latency_seconds_sum" + total + "} 20.000100"));
+  CHECK(has(text, "bluegreen_latency_seconds_count" + total + "} 2"));
   CHECK(text.find("# EOF") == std::string::npos);
 }
 

@@ -64,7 +64,8 @@ core::AppStatus model_of(const MainConf& conf, const Upstream& upstream,
                        table.endpoints,
                        table.count,
                        upstream.app->board != nullptr ? upstream.app->board->health[c] : nullptr,
-                       table.generation};
+                       table.generation,
+                       {}};
   }
   return model;
 }
@@ -105,6 +106,7 @@ struct Model {
   char reason[192] = {};
   core::AppStatus apps[shm::kMaxApps];
   std::string_view names[shm::kMaxApps];  // by index in the telemetry region
+  core::Buckets buckets[2][core::kPhases];
   std::uint32_t count = 0;
   bool sees_its_region = true;
 };
@@ -115,6 +117,33 @@ bool sees_region(const MainConf& conf, const Model& model, core::Basis basis) no
   return model.head.control_state == "ok" || basis == core::Basis::kRegion ||
          basis == core::Basis::kMirror ||
          (basis == core::Basis::kDefaults && conf.control.state() == shm::ControlState::kMissing);
+}
+
+// A slot that had no tries of this color has no latencies either, and its part of the file may be a
+// hole, which reading would fill.
+void fill_traffic(core::Traffic& traffic, core::Buckets (&buckets)[core::kPhases],
+                  const MainConf& conf, const App& app, std::size_t color) noexcept {
+  for (core::Buckets& phase : buckets) {
+    phase = core::Buckets();
+  }
+  const shm::TelemetryRegion* const region = conf.telemetry.region();
+  for (std::uint32_t i = 0; region != nullptr && app.index < shm::kMaxApps && i < shm::kMaxSlots;
+       ++i) {
+    const shm::Counters& counters = region->slots[i].counters[app.index][color];
+    core::add(traffic, counters);
+    if (app.board != nullptr && core::shown(counters.tries) != 0) {
+      core::add(traffic, buckets, app.board->slots[i].colors[color]);
+    }
+  }
+  if (app.counters[color] == &app.own[color]) {
+    core::add(traffic, app.own[color]);
+  }
+  if (app.detail[color] == &app.own_detail[color]) {
+    core::add(traffic, buckets, app.own_detail[color]);
+  }
+  for (std::size_t i = 0; i < core::kPhases; ++i) {
+    traffic.latency[i] = core::latency_of(buckets[i]);
+  }
 }
 
 void fill_detail(Model& model, const MainConf& conf) noexcept {
@@ -175,7 +204,11 @@ void fill(Model& model, MainConf& conf, const App* only) noexcept {
       wanted = wanted && conf.upstream_list()[before]->app != upstream.app;
     }
     if (wanted && model.count < shm::kMaxApps) {
-      model.apps[model.count++] = model_of(conf, upstream, slots);
+      core::AppStatus& app = model.apps[model.count++] = model_of(conf, upstream, slots);
+      for (std::size_t c = 0; c < 2; ++c) {
+        fill_traffic(app.colors[c].traffic, model.buckets[c], conf, *upstream.app, c);
+        app.colors[c].traffic.buckets = only != nullptr ? model.buckets[c] : nullptr;
+      }
       model.sees_its_region =
           model.sees_its_region && sees_region(conf, model, upstream.route.basis());
     }

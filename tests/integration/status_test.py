@@ -34,6 +34,14 @@ def test_document_has_the_contracts_shape() -> None:
             assert re.fullmatch("[0-9a-f]{16}", document.pop("instance"))
             assert document.pop("prober").keys() == {"pid", "epoch"}
             assert isinstance(document.pop("events"), list)
+            for color in ("blue", "green"):
+                shown = document["apps"]["app"]["colors"][color]
+                answers, latency = shown.pop("responses"), shown.pop("latency")
+                assert list(answers.values()) == [0, int(color == "green"), 0, 0, 0, 0]
+                assert list(latency) == ["connect", "first_byte", "total"]
+                assert shown.pop("tries") == int(color == "green") and shown.pop("failures") == 0
+                for name in ("retries", "connect_errors", "timeouts", "other_errors", "bytes_in", "bytes_out"):
+                    assert shown.pop(name) >= 0
             unprobed = {"status": 0, "latency_ms": 0, "checked": None, "probes": 0, "failures": 0}
             assert document == {
                 "schema": 1,
