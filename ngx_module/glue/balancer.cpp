@@ -140,6 +140,7 @@ static ngx_int_t ngx_http_bluegreen_init_peer(ngx_http_request_t* r,
   state->tried = 0;
   state->exhausted = 0;
   state->moves = 0;
+  state->tries_made = 0;
   bluegreen::glue::refresh(*upstream.conf, upstream);
   state->looked = true;
   ngx_peer_connection_t& pc = r->upstream->peer;

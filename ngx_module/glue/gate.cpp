@@ -5,6 +5,7 @@
 #include "ngx_module/glue/maintenance.hpp"
 #include "ngx_module/glue/preview.hpp"
 #include "ngx_module/glue/status_handler.hpp"
+#include "ngx_module/glue/telemetry_figures.hpp"
 
 namespace bluegreen::glue {
 
@@ -182,6 +183,9 @@ ngx_int_t ngx_http_bluegreen_install_gate(ngx_conf_t* cf) {
   if (conf->upstreams.nelts != 0 &&
       !push_handler(*core, NGX_HTTP_PRECONTENT_PHASE, ngx_http_bluegreen_gate)) {
     return NGX_ERROR;
+  }
+  if (conf->upstreams.nelts != 0) {
+    ngx_http_bluegreen_install_first_byte();
   }
   if (conf->preview_names != nullptr) {
     ngx_http_bluegreen_install_color_header();

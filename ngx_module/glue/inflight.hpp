@@ -57,8 +57,11 @@ struct PeerState {
   std::uint32_t current;       // its place
   std::uint32_t serial;
   core::Tried tried;
-  core::Reason refusal;  // why we answered it 503; kActive: we did not
-  Waiter* waiter;        // hold.hpp; nullptr: it has not been held
+  core::Reason refusal;      // why we answered it 503; kActive: we did not
+  Waiter* waiter;            // hold.hpp; nullptr: it has not been held
+  std::uint64_t begun_us;    // the try (telemetry_figures.hpp); 0: none is under way
+  std::uint64_t header_us;   // its answer's header; 0: not seen
+  std::uint32_t tries_made;  // by this upstream, for this request
 };
 
 struct RequestState {

@@ -2,6 +2,7 @@
 #include "ngx_module/glue/peers.hpp"
 
 #include "ngx_module/core/least_conn.hpp"
+#include "ngx_module/glue/telemetry_figures.hpp"
 
 #if (NGX_HTTP_SSL)
 #include <openssl/ssl.h>
@@ -292,6 +293,7 @@ ngx_int_t take_peer(PeerState& state, ngx_peer_connection_t* pc) noexcept {
     core::note_try(candidate.health, state.upstream->balance.rules, ngx_current_msec);
   }
   shm::count(state.upstream->app->counters[shm::index_of(state.color)]->tries);
+  begin_try(state);
   return NGX_OK;
 }
 
@@ -303,6 +305,7 @@ void give_back_peer(PeerState& state, ngx_peer_connection_t* pc, bool failed) no
     candidate = peer != nullptr ? &peers.candidates[peer - peers.list] : &state.upstream->gone;
   }
   --candidate->busy;
+  end_try(state, *pc, failed);
   if (__builtin_expect(static_cast<long>(failed), 0) != 0) {
     count_failure(state, pc, *candidate);
     return;

@@ -1,12 +1,18 @@
 """The second part of the telemetry file (shm/telemetry_detail.hpp): made, extended, and what is counted there."""
 
+import concurrent.futures
+import http.server
 import os
 import pathlib
+import random
+import socket
 import struct
+import threading
+import time
 
 import pytest
 
-from harness import Nginx, NginxBackend, Region, free_port, until, work_folder
+from harness import AsyncBackend, Nginx, NginxBackend, Region, free_port, until, work_folder
 
 PART_AT, APPS_AT, APP_SIZE = 3444736, 3444736 + 73728, 40960 + 128 * 20480
 MAGIC = b"BGDETL\r\n"
@@ -99,3 +105,121 @@ def test_damaged_header_of_the_second_part_is_made_anew_at_a_start(stage) -> Non
     with serve(folder, region) as nginx:
         assert nginx.get().status == 200
         assert head(region.telemetry) == known
+
+
+COLOR_SIZE, DISTRIBUTION, BUCKETS = 9728, 3208, 400
+FIELDS = ("connect_errors", "timeouts", "other_errors", "retries", "bytes_in", "bytes_out")
+
+
+def figures_of(path: pathlib.Path, color: int, app: int = 0) -> dict:
+    """Of a color, summed over all slots."""
+    sums = dict.fromkeys(FIELDS, 0)
+    sums |= {name: [0] * (1 + BUCKETS) for name in ("connect", "first_byte", "total")}
+    with open(path, "rb", buffering=0) as file:
+        for slot in range(128):
+            at = APPS_AT + app * APP_SIZE + 40960 + slot * 20480 + color * COLOR_SIZE
+            data = os.pread(file.fileno(), COLOR_SIZE, at)
+            for name, value in zip(FIELDS, struct.unpack_from("<6Q", data)):
+                sums[name] += value
+            for place, name in enumerate(("connect", "first_byte", "total")):
+                values = struct.unpack_from("<401Q", data, 104 + place * DISTRIBUTION)
+                sums[name] = [a + b for a, b in zip(sums[name], values)]
+    return sums
+
+
+def bucket_begin(bucket: int) -> int:
+    return bucket << 2 if bucket < 32 else (16 + bucket % 16) << (bucket // 16 - 1) << 2
+
+
+def percentile(distribution: list[int], share: float) -> float:
+    """Seconds, the middle of the bucket that the percentile lies in."""
+    left = share * sum(distribution[1:])
+    for bucket, count in enumerate(distribution[1:]):
+        left -= count
+        if left <= 0:
+            return (bucket_begin(bucket) + bucket_begin(bucket + 1)) / 2e6
+    raise AssertionError("nothing was counted")
+
+
+class SlowBackend(http.server.BaseHTTPRequestHandler):
+    """/SECONDS: the header after so long, the body after half of it more."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        wait = float(self.path[1:])
+        time.sleep(wait)
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.flush()
+        time.sleep(wait / 2)
+        self.wfile.write(b"slow\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def slow_address():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SlowBackend)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_percentiles_are_those_of_the_log_and_bytes_are_counted(slow_address, figures) -> None:
+    with work_folder() as folder:
+        region = Region(folder)
+        region.init()
+        region.publish("blue", "v1", [slow_address])
+        top = ("log_format times '$upstream_response_time $upstream_header_time $upstream_bytes_received "
+               "$upstream_bytes_sent';")
+        text = region.http(free_port(), top=top, more=f"access_log {folder}/times.log times;")
+        with Nginx(folder, text) as nginx:
+            draw = random.Random(20261125)
+            waits = [draw.choice((0.1, 0.15, 0.2, 0.3, 0.4)) for _ in range(120)]
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                answers = list(pool.map(lambda wait: nginx.get(f"/{wait}"), waits))
+            assert {answer.status for answer in answers} == {200}
+            lines = until(lambda: (rows := (folder / "times.log").read_text().splitlines()) and len(rows) == len(waits)
+                          and rows, "every request is in the log")
+            now = figures_of(region.telemetry, 0)
+    rows = [[float(field) for field in line.split()] for line in lines]
+    assert sum(now["total"][1:]) == sum(now["first_byte"][1:]) == len(waits)
+    assert now["bytes_in"] == sum(row[2] for row in rows)
+    assert now["bytes_out"] == sum(row[3] for row in rows)
+    worst = 0.0
+    for share in (0.5, 0.9, 0.99):
+        for name, column in (("total", 0), ("first_byte", 1)):
+            exact = sorted(row[column] for row in rows)[int(share * len(rows)) - 1]
+            worst = max(worst, abs(percentile(now[name], share) / exact - 1))
+    figures(requests=len(waits), worst_percentile_error=round(worst, 4))
+    assert worst <= 0.05
+
+
+def test_failed_tries_are_counted_by_cause_and_the_next_ones_as_retries() -> None:
+    with work_folder() as folder, AsyncBackend("blue") as blue, \
+            socket.create_server(("127.0.0.1", 0)) as mute:
+        region = Region(folder)
+        region.init()
+        dead = f"127.0.0.1:{free_port()}"
+        region.publish("blue", "v1", [dead, blue.address])
+        location = "proxy_read_timeout 200ms; proxy_next_upstream error timeout;"
+        with Nginx(folder, region.http(free_port(), location=location), allowed=r"refused|timed out|prematurely closed") as nginx:
+            for _ in range(4):
+                assert nginx.get().status == 200
+            now = figures_of(region.telemetry, 0)
+            assert now["connect_errors"] >= 1 and now["retries"] == now["connect_errors"]
+            assert now["timeouts"] == now["other_errors"] == 0
+            region.publish("blue", "v2", ["127.0.0.1:%d" % mute.getsockname()[1]])
+            assert nginx.get().status == 504
+            after = figures_of(region.telemetry, 0)
+            assert after["timeouts"] == 1 and after["connect_errors"] == now["connect_errors"]
+            region.publish("blue", "v3", [blue.address])
+            assert nginx.get("/close").status == 502
+            assert figures_of(region.telemetry, 0)["other_errors"] == 1
