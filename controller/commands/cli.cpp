@@ -52,7 +52,9 @@ int usage_error(Writer& err, const CommandSpec* command, const std::string& what
     text += "see `bgctl --help`\n";
   }
   err.write(text);
-  return static_cast<int>(ExitCode::kUsage);
+  // To Nagios 2 is CRITICAL: a wrong command line is 3, UNKNOWN.
+  const bool for_nagios = command != nullptr && command->run == check_command;
+  return for_nagios ? 3 : static_cast<int>(ExitCode::kUsage);
 }
 
 // What is wrong with a line that CLI11 could take apart; empty when nothing is.

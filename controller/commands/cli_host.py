@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 BGCTL = str(Path(os.environ.get("BLUEGREEN_BIN", "build/release/bin")) / "bgctl")
+WRITER = str(Path(BGCTL).parent.parent / "tests" / "region_writer")
 WORD_OFFSET = 4096 + 128  # of the first application's route word, see shm/control_region.hpp
 ID_OFFSET = 24
 
@@ -44,3 +45,23 @@ class Host:
         with open(self.control, "rb") as file:
             file.seek(ID_OFFSET)
             return f"{int.from_bytes(file.read(8), 'little'):016x}"
+
+
+class Workers:
+    """One worker of NGINX, as far as the regions show it."""
+
+    def __init__(self, host: Host) -> None:
+        self.process = subprocess.Popen([WRITER, str(host.control), str(host.telemetry), "app"], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def do(self, *lines: str) -> None:
+        assert self.process.stdin and self.process.stdout
+        for line in lines:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            assert self.process.stdout.readline() == "ok\n", line
+
+    def end(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        assert self.process.wait(10) == 0

@@ -148,6 +148,8 @@ int release_command(CommandContext& context);
 int maintenance_command(CommandContext& context);
 int drain_command(CommandContext& context);
 int doctor_command(CommandContext& context);
+// The only one whose exit codes are Nagios' (0 to 3).
+int check_command(CommandContext& context);
 int version_command(CommandContext& context);
 int deploy_command(CommandContext& context);
 int rollback_command(CommandContext& context);

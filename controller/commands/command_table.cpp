@@ -42,7 +42,6 @@ constexpr ArgumentSpec kConfigArgument[] = {{"VERB", "check or example"}};
 constexpr LaterCommand kLater[] = {
     {"promote", "a deploy goes all the way by itself"},
     {"abort", "SIGTERM to the deploy's process (`bgctl doctor` names it) undoes the deploy"},
-    {"check", "`bgctl doctor` looks at this host, `bgctl status --json` at what serves"},
     {"plan", "`bgctl doctor` makes the checks that a deploy would make first"},
     {"contract", "docs/ has the contract"},
 };
@@ -70,6 +69,7 @@ constexpr CommandSpec kCommands[] = {
     {"show", kTracedArgument, {}, "show how a deploy ended", show_command},
     {"logs", kTracedArgument, {}, "print a deploy's log", logs_command},
     {"doctor", {}, {}, "check this host and say what to do", doctor_command},
+    {"check", {}, {}, "say for Nagios whether all is well, with its exit codes", check_command},
     {"config", kConfigArgument, {}, "check the configuration, or print an example", config_command},
     {"version", {}, {}, "print version and ABI", version_command},
     {"run-deploy", kRunDeployArguments, {}, "run a deploy, detached", run_deploy_command, true},

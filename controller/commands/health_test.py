@@ -3,46 +3,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-from pathlib import Path
-from typing import Iterator
-
 import pytest
 
-from cli_host import Host
+from cli_host import Host, Workers
 
-WRITER = str(Path(os.environ.get("BLUEGREEN_BIN", "build/release/bin")).parent / "tests" / "region_writer")
 SINCE = "2026-01-01T00:00:00Z"
-
-
-class Workers:
-    """One worker of NGINX, as far as the regions show it."""
-
-    def __init__(self, host: Host) -> None:
-        self.process = subprocess.Popen([WRITER, str(host.control), str(host.telemetry), "app"], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def do(self, *lines: str) -> None:
-        assert self.process.stdin and self.process.stdout
-        for line in lines:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-            assert self.process.stdout.readline() == "ok\n", line
-
-    def end(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        assert self.process.wait(10) == 0
-
-
-@pytest.fixture
-def workers(ready: Host) -> Iterator[Workers]:
-    workers = Workers(ready)
-    workers.do("worker", "lease", "publish blue 127.0.0.1:8001", "publish green 127.0.0.1:8002 127.0.0.1:8003")
-    yield workers
-    workers.end()
 
 
 def endpoints(host: Host, color: str) -> list[dict]:
