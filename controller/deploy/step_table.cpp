@@ -4,6 +4,7 @@
 #include "controller/deploy/steps/after_flip.hpp"
 #include "controller/deploy/steps/before_flip.hpp"
 #include "controller/deploy/steps/flip.hpp"
+#include "controller/deploy/steps/probed.hpp"
 
 namespace bluegreen {
 
@@ -38,6 +39,7 @@ const ClearStep kClearStep;
 const StartStep kStartStep;
 const HealthyStep kHealthyStep;
 const PublishStep kPublishStep;
+const ProbedStep kProbedStep;
 const FlipStep kFlipStep;
 const SoakStep kSoakStep;
 const DrainStep kDrainStep;
@@ -55,7 +57,8 @@ const StepRow kTable[] = {
   {kStart,      &kStartStep,     ExitCode::kNotHealthy,   minutes,        OnFailure::kUndo},
   {"healthy",   &kHealthyStep,   ExitCode::kNotHealthy,   healthy_within, OnFailure::kUndo},
   {"publish",   &kPublishStep,   ExitCode::kUsage,        quick,          OnFailure::kUndo},
-  // probed by NGINX (kNotHealthy), smoke through the preview route (kGate), the manual gate and
+  {"probed",    &kProbedStep,    ExitCode::kNotHealthy,   healthy_within, OnFailure::kUndo},
+  // smoke through the preview route (kGate), the manual gate and
   // canary weights (kGate) belong here: NGINX knows the new color, no user sees it.
   {kFlip,       &kFlipStep,      ExitCode::kUsage,        quick,          OnFailure::kUndo},
   {"soak",      &kSoakStep,      ExitCode::kRolledBack,   soak,           OnFailure::kUndo},
