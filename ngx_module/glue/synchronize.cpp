@@ -1,6 +1,7 @@
 // What a worker does at its start and once a second, and when a request finds that the word moved:
 // keep up with the two files. Never fails; what is wrong is said once, by worker 0, and shown by
 // the status endpoint. See upstream.hpp.
+#include "ngx_module/glue/events.hpp"
 #include "ngx_module/glue/hold.hpp"
 #include "ngx_module/glue/peers.hpp"
 #include "ngx_module/glue/report.hpp"
@@ -76,6 +77,7 @@ void refresh_slowly(MainConf& conf, Upstream& upstream, core::Look look) noexcep
     }
     note_outlook(upstream);
     note_route(conf, upstream, speaker(conf));
+    tell_route(conf, upstream);
     if (upstream.said_rejected) {
       report_whole_again(conf, upstream, speaker(conf));
     }
@@ -109,12 +111,17 @@ bool resolve_app(MainConf& conf, Upstream& upstream) noexcept {
 
 void synchronize(MainConf& conf, bool starting) noexcept {
   if (conf.telemetry_path.len != 0) {
-    if (conf.telemetry.attach(reinterpret_cast<const char*>(conf.telemetry_path.data),
-                              conf.app_list(), conf.apps.nelts)) {
+    const bool was_bad = !starting && conf.telemetry.state() != TelemetryState::kOk;
+    const bool moved = conf.telemetry.attach(
+        reinterpret_cast<const char*>(conf.telemetry_path.data), conf.app_list(), conf.apps.nelts);
+    if (moved) {
       conf.telemetry.say_cycle(conf.cycles);
       for (ngx_uint_t i = 0; i < conf.upstreams.nelts; ++i) {
         conf.upstream_list()[i]->mirrored_word = 0;
       }
+    }
+    if ((was_bad || (moved && !starting)) && conf.telemetry.exact() && ngx_worker == 0) {
+      tell_telemetry_healed(conf);
     }
     report_telemetry(conf, speaker(conf), 0);
   }
@@ -126,9 +133,11 @@ void synchronize(MainConf& conf, bool starting) noexcept {
     Upstream& upstream = *conf.upstream_list()[i];
     attach_upstream(conf, upstream, changed, starting);
     store_mirror(conf, upstream);
+    tell_route(conf, upstream);
     obeys = obeys && !upstream.route.rejected();
   }
   const bool damaged = conf.control.state() == shm::ControlState::kOk && !obeys;
+  tell_control(conf, damaged ? shm::ControlState::kDamaged : conf.control.state());
   conf.telemetry.say_attached(obeys ? conf.control.id() : 0,
                               damaged ? shm::ControlState::kDamaged : conf.control.state());
 }
