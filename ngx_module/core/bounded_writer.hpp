@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace bluegreen::core {
@@ -34,9 +35,16 @@ class BoundedWriter {
     ++used_;
   }
   void text(std::string_view text) noexcept {
-    for (const char c : text) {
-      put(c);
+    if (used_ > size_ || text.size() > size_ - used_) {
+      for (const char c : text) {
+        put(c);
+      }
+      return;
     }
+    if (!text.empty()) {
+      std::memcpy(buffer_ + used_, text.data(), text.size());
+    }
+    used_ += text.size();
   }
   void number(std::uint64_t value) noexcept {
     char digits[20];

@@ -2,6 +2,7 @@
 #include "ngx_module/core/bounded_writer.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <string>
 
 using bluegreen::core::BoundedWriter;
@@ -46,4 +47,27 @@ TEST_CASE("Text is escaped so that any bytes give a JSON string") {
   CHECK(json(R"(a"b\c)") == R"("a\"b\\c")");
   CHECK(json(std::string_view("\n\t\0\x1f", 4)) == R"("\u000a\u0009\u0000\u001f")");
   CHECK(json("\x7f\xc3\xa9") == R"("???")");
+}
+
+TEST_CASE("A writer that can grow has everything, whatever the parts") {
+  const auto grow = [](char*& buffer, std::size_t& size) {
+    static char memory[2][4096];
+    static std::size_t turn = 0;
+    char* const next = memory[turn++ % 2];
+    if (size != 0) {
+      std::memcpy(next, buffer, size);
+    }
+    buffer = next;
+    size = size == 0 ? 7 : 2 * size;
+  };
+  bluegreen::core::BoundedWriter out(nullptr, 0, grow);
+  std::string expected;
+  for (int i = 0; i < 20; ++i) {
+    out.text("part ");
+    out.number(static_cast<std::uint64_t>(i));
+    out.put(';');
+    expected += "part " + std::to_string(i) + ";";
+  }
+  CHECK_FALSE(out.overflowed());
+  CHECK(std::string(out.data(), out.needed()) == expected);
 }

@@ -129,6 +129,10 @@ void fill_traffic(core::Traffic& traffic, core::Buckets (&buckets)[core::kPhases
   const shm::TelemetryRegion* const region = conf.telemetry.region();
   for (std::uint32_t i = 0; region != nullptr && app.index < shm::kMaxApps && i < shm::kMaxSlots;
        ++i) {
+    // Relaxed pairs with an owner's store: what nobody ever owned has counted nothing.
+    if (region->slots[i].pid.load(std::memory_order_relaxed) == 0) {
+      continue;
+    }
     const shm::Counters& counters = region->slots[i].counters[app.index][color];
     core::add(traffic, counters);
     if (app.board != nullptr && core::shown(counters.tries) != 0) {
