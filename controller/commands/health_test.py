@@ -30,6 +30,15 @@ def test_status_shows_health_since_and_the_last_error(ready: Host, workers: Work
     assert "\x1b" not in table
 
 
+def test_status_has_the_second_figures_where_telemetry_has_them(ready: Host, workers: Workers) -> None:
+    color = ready.status()["apps"]["app"]["colors"]["green"]
+    assert (color["retries"], color["timeouts"], color["bytes_in"]) == (0, 0, 0)
+    assert color["latency"]["total"] == {"count": 0, "sum_ms": 0.0, "p50_ms": 0.0, "p90_ms": 0.0, "p99_ms": 0.0}
+    workers.end()
+    ready.telemetry.unlink()
+    assert "latency" not in ready.status()["apps"]["app"]["colors"]["green"]
+
+
 def test_status_says_unknown_of_what_nobody_has_probed(ready: Host, workers: Workers) -> None:
     workers.do("health green 0 unhealthy reset")
     assert endpoints(ready, "blue")[0]["health"] == "unknown"

@@ -27,6 +27,7 @@ AppView look_at_app(ControlFile& control, const std::string& name, TelemetryFile
     if (const auto figures = telemetry.figures(name, color); telemetry_ok && figures) {
       app.figures[shm::index_of(color)] = *figures;
     }
+    app.details[shm::index_of(color)] = telemetry.detail_figures(name, color);
     if (app.snapshot) {
       const std::size_t c = shm::index_of(color);
       app.probes[c] = telemetry.probes(name, color, app.snapshot->tables[c]);

@@ -31,6 +31,28 @@ json endpoint_json(const shm::Endpoint& endpoint, const EndpointHealth& found,
   return document;
 }
 
+json latency_json(const LatencyFigures& found) {
+  const auto ms = [](std::uint64_t us) { return static_cast<double>(us) / 1000; };
+  return {{"count", found.count},
+          {"sum_ms", ms(found.sum_us)},
+          {"p50_ms", ms(found.quantile_us(500))},
+          {"p90_ms", ms(found.quantile_us(900))},
+          {"p99_ms", ms(found.quantile_us(990))}};
+}
+
+// What only a telemetry file with a second part has.
+void add_details(json& document, const DetailFigures& found) {
+  document["connect_errors"] = found.connect_errors;
+  document["timeouts"] = found.timeouts;
+  document["other_errors"] = found.other_errors;
+  document["retries"] = found.retries;
+  document["bytes_in"] = found.bytes_in;
+  document["bytes_out"] = found.bytes_out;
+  document["latency"] = {{"connect", latency_json(found.connect)},
+                         {"first_byte", latency_json(found.first_byte)},
+                         {"total", latency_json(found.total)}};
+}
+
 json color_json(const AppView& app, Color color) {
   const std::size_t c = shm::index_of(color);
   const shm::EndpointTable& table = app.snapshot->tables[c];
@@ -57,6 +79,9 @@ json color_json(const AppView& app, Color color) {
   document["previews"] = figure(&ColorFigures::previews);
   document["fallbacks"] = figure(&ColorFigures::fallbacks);
   document["refused"] = figure(&ColorFigures::refused);
+  if (app.details[c]) {
+    add_details(document, *app.details[c]);
+  }
   return document;
 }
 

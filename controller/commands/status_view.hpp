@@ -9,6 +9,7 @@
 
 #include "controller/commands/command.hpp"
 #include "controller/ports/regions.hpp"
+#include "controller/regions/telemetry_file.hpp"
 
 namespace bluegreen {
 
@@ -26,7 +27,8 @@ struct AppView {
   std::string reason;
   std::chrono::milliseconds hold_left{0};  // 0: no hold is in force
   std::optional<ColorFigures> figures[2];  // [color]; empty without telemetry
-  ProbeView probes[2];                     // [color]
+  std::optional<DetailFigures> details[2];
+  ProbeView probes[2];  // [color]
 };
 
 struct StatusView {
