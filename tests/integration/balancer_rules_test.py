@@ -161,7 +161,7 @@ def test_upstream_is_found_by_a_name_in_a_variable_under_every_pass_directive() 
                 location /uwsgi {{ set $uwsgi uwsgi_upstream; uwsgi_pass $uwsgi; uwsgi_param PATH_INFO /;
                     uwsgi_param REQUEST_METHOD GET; }}
                 location /test. {{ set $grpc grpc_upstream; grpc_pass $grpc; }}
-                location /bluegreen/status {{ bluegreen_status; }} }}"""))
+                location /bluegreen/status {{ bluegreen_status cache=0; }} }}"""))
         assert request(plain, "/?which=http").body == b"blue v1\n"
         assert request(plain, "/uwsgi").body == b"blue v1\n"
         with GrpcCall(h2, "/") as call:

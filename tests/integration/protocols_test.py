@@ -96,7 +96,7 @@ def everything() -> Iterator[Stage]:
             log_format routed '$bluegreen_color $status $request';
             access_log {folder}/routed.log routed;
             server {{ listen 127.0.0.1:{ports[0]}; listen 127.0.0.1:{ports[1]} http2; {locations}
-                location = /bluegreen/status {{ bluegreen_status; access_log off; }} }}
+                location = /bluegreen/status {{ bluegreen_status cache=0; access_log off; }} }}
             server {{ listen 127.0.0.1:{ports[2]}; listen 127.0.0.1:{ports[3]} http2; {locations}
                 proxy_read_timeout 300ms; fastcgi_read_timeout 300ms; uwsgi_read_timeout 300ms;
                 grpc_read_timeout 300ms; }}"""
