@@ -53,6 +53,17 @@ void add_details(json& document, const DetailFigures& found) {
                          {"total", latency_json(found.total)}};
 }
 
+json responses_json(const std::optional<ColorFigures>& figures) {
+  if (!figures) {
+    return {};
+  }
+  json out = {{"none", figures->no_response}};
+  for (std::size_t i = 0; i < figures->responses.size(); ++i) {
+    out[std::to_string(i + 1) + "xx"] = figures->responses[i];
+  }
+  return out;
+}
+
 json color_json(const AppView& app, Color color) {
   const std::size_t c = shm::index_of(color);
   const shm::EndpointTable& table = app.snapshot->tables[c];
@@ -79,6 +90,9 @@ json color_json(const AppView& app, Color color) {
   document["previews"] = figure(&ColorFigures::previews);
   document["fallbacks"] = figure(&ColorFigures::fallbacks);
   document["refused"] = figure(&ColorFigures::refused);
+  document["tries"] = figure(&ColorFigures::tries);
+  document["failures"] = figure(&ColorFigures::failures);
+  document["responses"] = responses_json(app.figures[c]);
   if (app.details[c]) {
     add_details(document, *app.details[c]);
   }

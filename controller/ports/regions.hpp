@@ -8,6 +8,7 @@
 // foreign or damaged.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -120,6 +121,10 @@ struct ColorFigures {
   std::uint64_t previews = 0;   // of these, by a preview's secret
   std::uint64_t fallbacks = 0;  // of these, because the other color could not be reached
   std::uint64_t refused = 0;    // answered 503 by NGINX: hold, maintenance, no color
+  std::array<std::uint64_t, 5> responses{};  // ended, by class of the status: 1xx to 5xx
+  std::uint64_t no_response = 0;             // ended without a status
+  std::uint64_t tries = 0;                   // connections asked for
+  std::uint64_t failures = 0;                // of these, failed
 };
 
 // What NGINX's probes have found out about one endpoint of a table.

@@ -128,6 +128,12 @@ Result<ColorFigures> TelemetryFile::figures(const std::string& app, Color color)
     figures.previews += gauges.previews;
     figures.fallbacks += gauges.fallbacks;
     figures.refused += gauges.refused;
+    for (std::size_t i = 0; i < figures.responses.size(); ++i) {
+      figures.responses[i] += gauges.responses[i];
+    }
+    figures.no_response += gauges.no_response;
+    figures.tries += gauges.tries;
+    figures.failures += gauges.failures;
     if (life != shm::SlotLife::kFree) {
       figures.in_flight += gauges.in_flight;
       figures.waiting += gauges.waiting;

@@ -96,6 +96,10 @@ TEST_CASE_METHOD(Fixture, "TelemetryFile: figures are summed, gauges over those 
   const auto fill = [](shm::Counters& counters) {
     counters.waiting = 1;
     counters.weighted = 2;
+    counters.responses[4] = 7;
+    counters.no_response = 8;
+    counters.tries = 9;
+    counters.failures = 5;
     counters.previews = 3;
     counters.fallbacks = 4;
     counters.refused = 5;
@@ -110,6 +114,11 @@ TEST_CASE_METHOD(Fixture, "TelemetryFile: figures are summed, gauges over those 
   REQUIRE(figures);
   CHECK(figures->waiting == 1);
   CHECK(figures->weighted == 4);
+  CHECK(figures->responses[4] == 14);
+  CHECK(figures->responses[0] == 0);
+  CHECK(figures->no_response == 16);
+  CHECK(figures->tries == 18);
+  CHECK(figures->failures == 10);
   CHECK(figures->previews == 6);
   CHECK(figures->fallbacks == 8);
   CHECK(figures->refused == 10);
