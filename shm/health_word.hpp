@@ -46,6 +46,7 @@
 #include <string_view>
 
 #include "shm/checksum.hpp"
+#include "shm/circle.hpp"
 #include "shm/endpoint.hpp"
 #include "shm/text_field.hpp"
 
@@ -102,10 +103,8 @@ constexpr HealthState unpack_health(std::uint64_t word) noexcept {
           word >> 22};
 }
 
-// Epochs go round: newer is what is less than half the circle ahead.
 constexpr bool epoch_is_newer(std::uint32_t epoch, std::uint32_t than) noexcept {
-  const std::uint32_t ahead = (epoch - than) & kEpochMask;
-  return ahead != 0 && ahead <= kEpochMask / 2;
+  return is_ahead(epoch, than, kEpochMask);
 }
 
 struct HealthDetail {

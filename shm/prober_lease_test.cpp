@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kPatience = 1500;
 
-struct Stage {
+struct Workers {
   ProberLease lease{};
   bool live[kMaxSlots] = {true, true, true};
 
@@ -22,50 +22,50 @@ struct Stage {
 }  // namespace
 
 TEST_CASE("Lease is taken by the first who asks, in epoch 1") {
-  Stage stage;
+  Workers workers;
   LeaseHolder a{0, 0};
   LeaseHolder b{0, 1};
-  REQUIRE(stage.take(a, 1000));
+  REQUIRE(workers.take(a, 1000));
   CHECK(a.epoch == 1);
-  CHECK_FALSE(stage.take(b, 1001));
-  CHECK(renew_lease(stage.lease, a, 2000));
-  CHECK_FALSE(stage.take(b, 2000 + kPatience - 1));
+  CHECK_FALSE(workers.take(b, 1001));
+  CHECK(renew_lease(workers.lease, a, 2000));
+  CHECK_FALSE(workers.take(b, 2000 + kPatience - 1));
 }
 
 TEST_CASE("Lease of a dead holder is taken at once") {
-  Stage stage;
+  Workers workers;
   LeaseHolder a{0, 0};
   LeaseHolder b{0, 1};
-  REQUIRE(stage.take(a, 1000));
-  stage.live[0] = false;
-  REQUIRE(stage.take(b, 1001));
+  REQUIRE(workers.take(a, 1000));
+  workers.live[0] = false;
+  REQUIRE(workers.take(b, 1001));
   CHECK(b.epoch == 2);
-  CHECK_FALSE(renew_lease(stage.lease, a, 1002));
+  CHECK_FALSE(renew_lease(workers.lease, a, 1002));
 }
 
 TEST_CASE("Lease of a stopped holder is taken when its patience is over, and stays taken") {
-  Stage stage;
+  Workers workers;
   LeaseHolder a{0, 0};
   LeaseHolder b{0, 1};
-  REQUIRE(stage.take(a, 1000));
-  REQUIRE(stage.take(b, 1000 + kPatience));
-  CHECK_FALSE(renew_lease(stage.lease, a, 9000));
+  REQUIRE(workers.take(a, 1000));
+  REQUIRE(workers.take(b, 1000 + kPatience));
+  CHECK_FALSE(renew_lease(workers.lease, a, 9000));
   LeaseHolder c{0, 2};
   // The late holder's `renewed` is that of another epoch: it does not prolong its successor's.
-  CHECK(stage.take(c, 1000 + 2 * kPatience));
+  CHECK(workers.take(c, 1000 + 2 * kPatience));
   CHECK(c.epoch == 3);
 }
 
 TEST_CASE("Lease that was given back is free, and giving back another's does nothing") {
-  Stage stage;
+  Workers workers;
   LeaseHolder a{0, 0};
   LeaseHolder b{0, 1};
-  REQUIRE(stage.take(a, 1000));
-  give_back_lease(stage.lease, LeaseHolder{1, 2});
-  CHECK_FALSE(stage.take(b, 1001));
-  give_back_lease(stage.lease, a);
-  CHECK(lease_holder(stage.lease.holder).slot == kMaxSlots);
-  CHECK(stage.take(b, 1002));
+  REQUIRE(workers.take(a, 1000));
+  give_back_lease(workers.lease, LeaseHolder{1, 2});
+  CHECK_FALSE(workers.take(b, 1001));
+  give_back_lease(workers.lease, a);
+  CHECK(lease_holder(workers.lease.holder).slot == kMaxSlots);
+  CHECK(workers.take(b, 1002));
 }
 
 TEST_CASE("Lease word with a slot that does not exist means nobody") {

@@ -24,7 +24,6 @@
 // AppDetail:
 //      0  u64  health_moves: grows whenever the health of one of its endpoints changes
 //      8  u64  told_word: the route word that was told last in an event
-//     16  u64  told_generation
 //   4096  64 x 576  HealthRecord[color][place in the table] (health_word.hpp)
 //  40960  128 slots of 20480 bytes: SlotDetail, written by the slot's owner (worker_slots.hpp);
 //  holes
@@ -90,8 +89,7 @@ static_assert(sizeof(SlotDetail) == 20480);
 struct AppDetail {
   std::atomic<std::uint64_t> health_moves;
   std::atomic<std::uint64_t> told_word;
-  std::atomic<std::uint64_t> told_generation;
-  char zero1[4096 - 24];
+  char zero1[4096 - 16];
   HealthRecord health[2][kMaxEndpoints];
   SlotDetail slots[kMaxSlots];
 };
@@ -112,8 +110,19 @@ inline constexpr std::uint32_t kDetailVersion = 1;
 inline constexpr std::uint64_t kDetailOffset = sizeof(TelemetryRegion);
 static_assert(kDetailOffset % 4096 == 0);
 
+// Where an application's part begins in the file, and one slot's part of that.
+constexpr std::uint64_t app_detail_offset(std::uint32_t app) noexcept {
+  return kDetailOffset + offsetof(TelemetryDetail, apps) + std::uint64_t{app} * sizeof(AppDetail);
+}
+
+constexpr std::uint64_t slot_detail_offset(std::uint32_t app, std::uint32_t slot) noexcept {
+  return app_detail_offset(app) + offsetof(AppDetail, slots) +
+         std::uint64_t{slot} * sizeof(SlotDetail);
+}
+
+// How long a file with the parts of so many applications is.
 constexpr std::uint64_t detail_file_size(std::uint32_t apps) noexcept {
-  return kDetailOffset + offsetof(TelemetryDetail, apps) + std::uint64_t{apps} * sizeof(AppDetail);
+  return app_detail_offset(apps);
 }
 
 inline std::uint32_t detail_header_crc(const DetailHeader& header) noexcept {

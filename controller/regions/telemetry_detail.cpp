@@ -41,13 +41,8 @@ std::unique_ptr<shm::DetailHeader> header_of(const Look& look, std::uint32_t& ap
   return header;
 }
 
-std::uint64_t app_offset(std::uint32_t app) {
-  return kDetailOffset + offsetof(shm::TelemetryDetail, apps) +
-         std::uint64_t{app} * sizeof(shm::AppDetail);
-}
-
 std::uint64_t record_offset(std::uint32_t app, std::uint32_t color, std::uint32_t place) {
-  return app_offset(app) + offsetof(shm::AppDetail, health) +
+  return shm::app_detail_offset(app) + offsetof(shm::AppDetail, health) +
          (std::uint64_t{color} * shm::kMaxEndpoints + place) * sizeof(shm::HealthRecord);
 }
 
@@ -215,8 +210,7 @@ std::optional<DetailFigures> TelemetryFile::detail_figures(const std::string& ap
       continue;  // never used: a hole in the file
     }
     const auto part =
-        copy_of<shm::ColorDetail>(look, app_offset(*index) + offsetof(shm::AppDetail, slots) +
-                                            std::uint64_t{slot} * sizeof(shm::SlotDetail) +
+        copy_of<shm::ColorDetail>(look, shm::slot_detail_offset(*index, slot) +
                                             shm::index_of(color) * sizeof(shm::ColorDetail));
     if (part == nullptr) {
       return std::nullopt;

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "shm/circle.hpp"
+
 namespace bluegreen::glue {
 
 namespace {
@@ -17,12 +19,6 @@ shm::Event event_of(shm::EventKind kind) noexcept {
 
 std::uint8_t byte_of(shm::Color color) noexcept {
   return static_cast<std::uint8_t>(shm::index_of(color));
-}
-
-// Generations go round at 2^20: newer is what is less than half of that ahead.
-bool is_newer(std::uint32_t generation, std::uint32_t than) noexcept {
-  const std::uint32_t ahead = (generation - than) & 0xFFFFF;
-  return ahead != 0 && ahead < 0x80000;
 }
 
 void tell_difference(MainConf& conf, const Upstream& upstream, const shm::Route& before) noexcept {
@@ -81,13 +77,12 @@ void tell_route(MainConf& conf, const Upstream& upstream) noexcept {
     // A word of another control file has generations of its own.
     const bool same_file = shm::route_is_valid(told, conf.control.id(), upstream.route.index());
     const shm::Route before = shm::unpack_route(told);
-    if (same_file && !is_newer(snapshot.route.generation, before.generation)) {
+    if (same_file &&
+        !shm::is_ahead(snapshot.route.generation, before.generation, shm::kGenerationMask)) {
       return;  // this worker is late
     }
     if (board->told_word.compare_exchange_weak(told, snapshot.word, std::memory_order_acq_rel,
                                                std::memory_order_acquire)) {
-      // Relaxed pairs with readers that show it to people.
-      board->told_generation.store(snapshot.generation, std::memory_order_relaxed);
       if (told != 0) {
         tell_difference(conf, upstream, before);
       }

@@ -12,10 +12,6 @@ namespace bluegreen::glue {
 
 namespace {
 
-constexpr std::uint64_t app_offset(std::uint32_t app) noexcept {
-  return shm::detail_file_size(app);
-}
-
 // musl asks the file system and gives up where glibc writes: the pages are then written as they
 // are. Nobody else writes to a range that is allocated here.
 int allocate_range(int fd, std::uint64_t offset, std::uint64_t size) noexcept {
@@ -86,11 +82,11 @@ int prepare_detail(int fd, std::uint64_t region_id, std::uint32_t apps) noexcept
     return errno != 0 ? errno : EIO;
   }
   for (std::uint32_t app = 0; app < apps; ++app) {
-    if (size >= app_offset(app + 1)) {
+    const std::uint64_t end = shm::detail_file_size(app + 1);
+    if (size >= end) {
       continue;
     }
-    const int error =
-        grow(fd, app_offset(app), offsetof(shm::AppDetail, slots), app_offset(app + 1));
+    const int error = grow(fd, shm::app_detail_offset(app), offsetof(shm::AppDetail, slots), end);
     if (error != 0) {
       return error;
     }
@@ -107,9 +103,7 @@ std::uint32_t mapped_apps(const shm::TelemetryRegion* region, std::uint64_t size
 }
 
 int own_range(int fd, std::uint32_t app, std::uint32_t slot) noexcept {
-  const std::uint64_t offset = app_offset(app) + offsetof(shm::AppDetail, slots) +
-                               std::uint64_t{slot} * sizeof(shm::SlotDetail);
-  return allocate_range(fd, offset, sizeof(shm::SlotDetail));
+  return allocate_range(fd, shm::slot_detail_offset(app, slot), sizeof(shm::SlotDetail));
 }
 
 void carry_detail(shm::ColorDetail& to, shm::ColorDetail& from) noexcept {
