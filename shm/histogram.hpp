@@ -44,6 +44,21 @@ constexpr std::uint64_t bucket_begin(std::uint32_t bucket) noexcept {
 }
 static_assert(bucket_begin(kBuckets) == kLongestUs && bucket_of(kLongestUs - 1) == kBuckets - 1);
 
+// The middle of the bucket that the value lies in which so many per mille of `count` values are at
+// most. `counts`: kBuckets of them, added up; 0 when they are fewer than they are said to be.
+inline std::uint64_t quantile_us(const std::uint64_t* counts, std::uint64_t count,
+                                 std::uint32_t per_mille) noexcept {
+  const std::uint64_t rank = count / 1000 * per_mille + (count % 1000 * per_mille + 999) / 1000;
+  std::uint64_t seen = 0;
+  for (std::uint32_t i = 0; i < kBuckets; ++i) {
+    seen += counts[i];
+    if (count != 0 && seen >= rank) {
+      return (bucket_begin(i) + bucket_begin(i + 1)) / 2;
+    }
+  }
+  return 0;
+}
+
 struct Distribution {
   std::atomic<std::uint64_t> sum_us;
   std::atomic<std::uint64_t> buckets[kBuckets];

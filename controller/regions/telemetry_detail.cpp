@@ -142,16 +142,7 @@ void add(DetailFigures& sum, const shm::ColorDetail& part) {
 }  // namespace
 
 std::uint64_t LatencyFigures::quantile_us(std::uint32_t per_mille) const {
-  std::uint64_t below = 0;
-  for (std::uint32_t i = 0; i < buckets.size(); ++i) {
-    below += buckets[i];
-    // In floating point: counts that somebody has made up may not overflow.
-    if (count != 0 && static_cast<double>(below) >=
-                          static_cast<double>(count) * static_cast<double>(per_mille) / 1000) {
-      return (shm::bucket_begin(i) + shm::bucket_begin(i + 1)) / 2;
-    }
-  }
-  return 0;
+  return buckets.empty() ? 0 : shm::quantile_us(buckets.data(), count, per_mille);
 }
 
 ProbeView TelemetryFile::probes(const std::string& app, Color color,

@@ -9,7 +9,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "shm/telemetry_region.hpp"
 #include "shm/worker_slots.hpp"
@@ -24,7 +26,13 @@ struct Figures {
   std::uint64_t previews = 0;
   std::uint64_t fallbacks = 0;
   std::uint64_t refused = 0;
+  std::uint64_t responses[5] = {};
+  std::uint64_t no_response = 0;
+  std::uint64_t tries = 0;
+  std::uint64_t failures = 0;
 };
+
+inline constexpr std::string_view kClassNames[5] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 
 struct AppFigures {
   Figures color[2];
@@ -38,6 +46,12 @@ inline void add(Figures& sum, const shm::Counters& counters, bool live) noexcept
   sum.previews += counters.previews.load(std::memory_order_relaxed);
   sum.fallbacks += counters.fallbacks.load(std::memory_order_relaxed);
   sum.refused += counters.refused.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < 5; ++i) {
+    sum.responses[i] += counters.responses[i].load(std::memory_order_relaxed);
+  }
+  sum.no_response += counters.no_response.load(std::memory_order_relaxed);
+  sum.tries += counters.tries.load(std::memory_order_relaxed);
+  sum.failures += counters.failures.load(std::memory_order_relaxed);
   if (live) {
     sum.in_flight += counters.in_flight.load(std::memory_order_relaxed);
     sum.waiting += counters.waiting.load(std::memory_order_relaxed);

@@ -183,21 +183,20 @@ void render_distribution(BoundedWriter& out, const Traffic& traffic, std::size_t
   out.put('}');
 }
 
-void render_traffic(BoundedWriter& out, const Traffic& traffic) noexcept {
-  static constexpr std::string_view kClasses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+void render_traffic(BoundedWriter& out, const Figures& counts, const Traffic& traffic) noexcept {
   out.text(",\"responses\":{");
   for (std::size_t i = 0; i < 5; ++i) {
-    key(out, kClasses[i], i == 0);
-    out.number(traffic.responses[i]);
+    key(out, kClassNames[i], i == 0);
+    out.number(counts.responses[i]);
   }
   key(out, "none");
-  out.number(traffic.no_response);
+  out.number(counts.no_response);
   out.put('}');
   const struct {
     std::string_view name;
     std::uint64_t value;
   } figures[] = {
-      {"tries", traffic.tries},       {"failures", traffic.failures},
+      {"tries", counts.tries},        {"failures", counts.failures},
       {"retries", traffic.retries},   {"connect_errors", traffic.connect_errors},
       {"timeouts", traffic.timeouts}, {"other_errors", traffic.other_errors},
       {"bytes_in", traffic.bytes_in}, {"bytes_out", traffic.bytes_out},
@@ -231,7 +230,7 @@ void render_color(BoundedWriter& out, const ColorStatus& color) noexcept {
     key(out, figure.name);
     out.number(figure.value);
   }
-  render_traffic(out, color.traffic);
+  render_traffic(out, color.figures, color.traffic);
   key(out, "endpoints");
   render_endpoints(out, color);
   out.put('}');

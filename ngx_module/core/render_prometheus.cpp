@@ -255,13 +255,12 @@ void traffic(Samples& out, const MetricsPage& page) noexcept {
 }
 
 void responses(Samples& out, const MetricsPage& page) noexcept {
-  static constexpr std::string_view kClasses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
   each_color(page, [&out](const AppStatus&, const ColorStatus& color, const Label& name,
                           const Label& label, shm::Color) noexcept {
     for (std::size_t i = 0; i < 5; ++i) {
-      out.add(color.traffic.responses[i], name, label, Label{"class", kClasses[i]});
+      out.add(color.figures.responses[i], name, label, Label{"class", kClassNames[i]});
     }
-    out.add(color.traffic.no_response, name, label, Label{"class", "none"});
+    out.add(color.figures.no_response, name, label, Label{"class", "none"});
   });
 }
 
@@ -332,7 +331,7 @@ constexpr Metric kMetrics[] = {
     {"bluegreen_fallbacks", Type::kCounter, "Requests that fell back to the color.",
      figure<&Figures::fallbacks>},
     {"bluegreen_refused", Type::kCounter, "Requests that were refused.", figure<&Figures::refused>},
-    {"bluegreen_tries", Type::kCounter, "Tries of endpoints.", traffic<&Traffic::tries>},
+    {"bluegreen_tries", Type::kCounter, "Tries of endpoints.", figure<&Figures::tries>},
     {"bluegreen_try_failures", Type::kCounter, "Tries that failed, by reason.", try_failures},
     {"bluegreen_retries", Type::kCounter, "Tries after a request's first.",
      traffic<&Traffic::retries>},

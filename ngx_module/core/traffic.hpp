@@ -1,4 +1,4 @@
-// Answers, errors, bytes and latencies of one color, summed over the workers' slots, for the status
+// Errors by cause, bytes and latencies of one color, summed over the workers' slots, for the status
 // document.
 //
 // Called by the status handler, in a worker. Reads with relaxed order (each figure counts alone, in
@@ -32,10 +32,6 @@ struct Latency {
 inline constexpr std::size_t kPhases = 3;  // connect, first byte, total
 
 struct Traffic {
-  std::uint64_t responses[5] = {};
-  std::uint64_t no_response = 0;
-  std::uint64_t tries = 0;
-  std::uint64_t failures = 0;
   std::uint64_t retries = 0;
   std::uint64_t connect_errors = 0;
   std::uint64_t timeouts = 0;
@@ -57,15 +53,6 @@ inline void add(Buckets& sum, const shm::Distribution& distribution) noexcept {
   }
 }
 
-inline void add(Traffic& sum, const shm::Counters& counters) noexcept {
-  for (std::size_t i = 0; i < 5; ++i) {
-    sum.responses[i] += shown(counters.responses[i]);
-  }
-  sum.no_response += shown(counters.no_response);
-  sum.tries += shown(counters.tries);
-  sum.failures += shown(counters.failures);
-}
-
 inline void add(Traffic& sum, Buckets (&buckets)[kPhases],
                 const shm::ColorDetail& detail) noexcept {
   sum.connect_errors += shown(detail.connect_errors);
@@ -79,18 +66,6 @@ inline void add(Traffic& sum, Buckets (&buckets)[kPhases],
   add(buckets[2], detail.total);
 }
 
-// The middle of the bucket that the value of this rank, from 1, is in.
-inline std::uint64_t value_at(const Buckets& buckets, std::uint64_t rank) noexcept {
-  std::uint64_t seen = 0;
-  for (std::uint32_t i = 0; i < shm::kBuckets; ++i) {
-    seen += buckets.counts[i];
-    if (seen >= rank) {
-      return (shm::bucket_begin(i) + shm::bucket_begin(i + 1)) / 2;
-    }
-  }
-  return shm::kLongestUs;
-}
-
 inline Latency latency_of(const Buckets& buckets) noexcept {
   Latency out;
   for (std::uint32_t i = 0; i < shm::kBuckets; ++i) {
@@ -101,14 +76,9 @@ inline Latency latency_of(const Buckets& buckets) noexcept {
     }
   }
   out.sum_us = buckets.sum_us;
-  if (out.count != 0) {
-    const auto rank = [&out](std::uint64_t percent) noexcept {
-      return out.count / 100 * percent + (out.count % 100 * percent + 99) / 100;
-    };
-    out.p50_us = value_at(buckets, rank(50));
-    out.p90_us = value_at(buckets, rank(90));
-    out.p99_us = value_at(buckets, rank(99));
-  }
+  out.p50_us = shm::quantile_us(buckets.counts, out.count, 500);
+  out.p90_us = shm::quantile_us(buckets.counts, out.count, 900);
+  out.p99_us = shm::quantile_us(buckets.counts, out.count, 990);
   return out;
 }
 

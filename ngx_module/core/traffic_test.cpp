@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "ngx_module/core/figures.hpp"
+
 using namespace bluegreen;
 
 TEST_CASE("Percentiles are within 5 % of the exact ones, and edges count exactly") {
@@ -36,14 +38,15 @@ TEST_CASE("Figures of two workers are added up") {
   detail.timeouts = 5;
   detail.bytes_in = 7;
   detail.total.buckets[9] = 1;
+  core::Figures counts;
   core::Traffic sum;
   core::Buckets buckets[core::kPhases];
   for (int i = 0; i < 2; ++i) {
-    core::add(sum, counters);
+    core::add(counts, counters, true);
     core::add(sum, buckets, detail);
   }
-  CHECK(sum.responses[4] == 4);
-  CHECK(sum.tries == 6);
+  CHECK(counts.responses[4] == 4);
+  CHECK(counts.tries == 6);
   CHECK(sum.timeouts == 10);
   CHECK(sum.bytes_in == 14);
   CHECK(buckets[2].counts[9] == 2);

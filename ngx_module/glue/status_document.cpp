@@ -127,20 +127,12 @@ void fill_traffic(core::Traffic& traffic, core::Buckets (&buckets)[core::kPhases
     phase = core::Buckets();
   }
   const shm::TelemetryRegion* const region = conf.telemetry.region();
-  for (std::uint32_t i = 0; region != nullptr && app.index < shm::kMaxApps && i < shm::kMaxSlots;
-       ++i) {
-    // Relaxed pairs with an owner's store: what nobody ever owned has counted nothing.
-    if (region->slots[i].pid.load(std::memory_order_relaxed) == 0) {
-      continue;
-    }
-    const shm::Counters& counters = region->slots[i].counters[app.index][color];
-    core::add(traffic, counters);
-    if (app.board != nullptr && core::shown(counters.tries) != 0) {
+  // A worker without a slot has a board, but no place among the counters.
+  const bool summed = region != nullptr && app.board != nullptr && app.index < shm::kMaxApps;
+  for (std::uint32_t i = 0; summed && i < shm::kMaxSlots; ++i) {
+    if (core::shown(region->slots[i].counters[app.index][color].tries) != 0) {
       core::add(traffic, buckets, app.board->slots[i].colors[color]);
     }
-  }
-  if (app.counters[color] == &app.own[color]) {
-    core::add(traffic, app.own[color]);
   }
   if (app.detail[color] == &app.own_detail[color]) {
     core::add(traffic, buckets, app.own_detail[color]);
