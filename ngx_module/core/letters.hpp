@@ -1,4 +1,5 @@
-// ASCII letters without regard to case: names of headers and cookies. Pure; on the request path.
+// Names and values of headers and cookies: ASCII letters without regard to case, and the blanks
+// around them. Pure; on the request path.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +22,16 @@ inline bool same_word(std::string_view text, std::string_view lowered) noexcept 
     }
   }
   return true;
+}
+
+inline std::string_view trimmed(std::string_view text) noexcept {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
+    text.remove_prefix(1);
+  }
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
+    text.remove_suffix(1);
+  }
+  return text;
 }
 
 }  // namespace bluegreen::core

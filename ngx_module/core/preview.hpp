@@ -99,19 +99,8 @@ inline bool find_cookie(std::string_view header, std::string_view name, std::siz
     }
     const std::string_view pair = header.substr(at, end - at);
     const std::size_t equals = pair.find('=');
-    std::string_view key = pair.substr(0, equals);
-    while (!key.empty() && (key.back() == ' ' || key.back() == '\t')) {
-      key.remove_suffix(1);
-    }
-    if (equals != std::string_view::npos && same_word(key, name)) {
-      std::string_view value = pair.substr(equals + 1);
-      while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) {
-        value.remove_prefix(1);
-      }
-      while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) {
-        value.remove_suffix(1);
-      }
-      out.value = value;
+    if (equals != std::string_view::npos && same_word(trimmed(pair.substr(0, equals)), name)) {
+      out.value = trimmed(pair.substr(equals + 1));
       out.end = last ? end : end + 1;
       out.begin = begin;
       return true;

@@ -3,21 +3,12 @@
 
 #include <cstring>
 
+#include "ngx_module/core/bounded_writer.hpp"
 #include "ngx_module/core/letters.hpp"
 
 namespace bluegreen::core {
 
 namespace {
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
-    text.remove_suffix(1);
-  }
-  return text;
-}
 
 bool has_word(std::string_view list, std::string_view lowered) noexcept {
   for (;;) {
@@ -41,45 +32,29 @@ unsigned hex_digit(char c) noexcept {
   return letter >= 'a' && letter <= 'f' ? static_cast<unsigned>(letter - 'a') + 10 : 16;
 }
 
-// Appends to a buffer; what does not fit is remembered.
-struct RequestText {
-  char* out;
-  std::size_t size;
-  std::size_t used = 0;
-  bool fits = true;
-
-  void add(std::string_view text) noexcept {
-    fits = fits && text.size() <= size - used;
-    if (fits) {
-      std::memcpy(out + used, text.data(), text.size());
-      used += text.size();
-    }
-  }
-};
-
 }  // namespace
 
 std::size_t write_probe_request(const ProbeSettings& settings, std::string_view authority,
                                 char* out, std::size_t size) noexcept {
-  RequestText request{out, size};
-  request.add(name_of(settings.method));
-  request.add(" ");
-  request.add(settings.uri);
-  request.add(" HTTP/1.1\r\nHost: ");
-  request.add(settings.host.empty() ? authority : settings.host);
-  request.add("\r\nUser-Agent: bluegreen-probe\r\n");
+  BoundedWriter request(out, size);
+  request.text(name_of(settings.method));
+  request.text(" ");
+  request.text(settings.uri);
+  request.text(" HTTP/1.1\r\nHost: ");
+  request.text(settings.host.empty() ? authority : settings.host);
+  request.text("\r\nUser-Agent: bluegreen-probe\r\n");
   if (!settings.keepalive) {
-    request.add("Connection: close\r\n");
+    request.text("Connection: close\r\n");
   }
   if (settings.method == ProbeMethod::kPost) {
-    request.add("Content-Length: 0\r\n");
+    request.text("Content-Length: 0\r\n");
   }
   for (std::size_t i = 0; i < settings.header_count; ++i) {
-    request.add(settings.headers[i]);
-    request.add("\r\n");
+    request.text(settings.headers[i]);
+    request.text("\r\n");
   }
-  request.add("\r\n");
-  return request.fits ? request.used : 0;
+  request.text("\r\n");
+  return request.overflowed() ? 0 : request.needed();
 }
 
 ProbeAnswer::State ProbeAnswer::fail(const char* error) noexcept {

@@ -74,15 +74,9 @@ namespace detail {
 // The part before `separator`, without the spaces around it; `text` is what follows.
 inline std::string_view take_part(std::string_view& text, char separator) noexcept {
   const std::size_t end = text.find(separator);
-  std::string_view part = text.substr(0, end);
+  const std::string_view part = text.substr(0, end);
   text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  while (!part.empty() && (part.front() == ' ' || part.front() == '\t')) {
-    part.remove_prefix(1);
-  }
-  while (!part.empty() && (part.back() == ' ' || part.back() == '\t')) {
-    part.remove_suffix(1);
-  }
-  return part;
+  return trimmed(part);
 }
 
 // "0.75" is 750. What is no such number counts as 0: nobody asked for it.

@@ -4,12 +4,26 @@
 // to the elements: so none is moved. A part of the list is shortened at one of its ends, or cut in
 // two around the element. Two rules of ngx_list_t are kept: only the first part may be empty (loops
 // over a list rely on it), and `nalloc` is never more than the last part has room for.
-// In a worker, on the request path.
+// And how one is added. In a worker, on the request path.
 #pragma once
 
-#include "ngx_module/glue/ngx.hpp"
+#include "ngx_module/glue/ngx_compat.hpp"
 
 namespace bluegreen::glue {
+
+// Both texts outlive the request's answer. False without memory.
+inline bool add_header(ngx_http_request_t* r, std::string_view name,
+                       std::string_view value) noexcept {
+  auto* const header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
+  if (header == nullptr) {
+    return false;
+  }
+  header->hash = 1;
+  header->key = str(name);
+  header->value = str(value);
+  end_header_chain(header);
+  return true;
+}
 
 class HeaderList {
  public:

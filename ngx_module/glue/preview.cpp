@@ -2,7 +2,6 @@
 #include "ngx_module/glue/preview.hpp"
 
 #include "ngx_module/glue/header_list.hpp"
-#include "ngx_module/glue/ngx_compat.hpp"
 
 namespace bluegreen::glue {
 
@@ -129,15 +128,7 @@ bool add_color(ngx_http_request_t* r, shm::Color color) noexcept {
     }
     headers.step();
   }
-  auto* const header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
-  if (header == nullptr) {
-    return false;
-  }
-  header->hash = 1;
-  header->key = str(kColorHeader);
-  header->value = str(shm::name_of(color));
-  end_header_chain(header);
-  return true;
+  return add_header(r, kColorHeader, shm::name_of(color));
 }
 
 ngx_http_output_header_filter_pt next_filter = nullptr;

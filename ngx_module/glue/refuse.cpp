@@ -1,29 +1,21 @@
 // See refuse.hpp.
 #include "ngx_module/glue/refuse.hpp"
 
-#include "ngx_module/glue/ngx_compat.hpp"
+#include "ngx_module/glue/header_list.hpp"
 
 namespace bluegreen::glue {
 
 namespace {
 
 bool add_retry_after(ngx_http_request_t* r, std::uint32_t seconds) noexcept {
-  auto* const header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
   auto* const digits = static_cast<u_char*>(ngx_pnalloc(r->pool, NGX_INT64_LEN));
-  if (header == nullptr) {
-    return false;
-  }
-  header->hash = 0;  // until it is whole
-  end_header_chain(header);
   if (digits == nullptr) {
     return false;
   }
-  ngx_str_set(&header->key, "Retry-After");
-  header->value.data = digits;
-  header->value.len = static_cast<std::size_t>(
+  ngx_str_t value = {0, digits};
+  value.len = static_cast<std::size_t>(
       ngx_sprintf(digits, "%ui", static_cast<ngx_uint_t>(seconds)) - digits);
-  header->hash = 1;
-  return true;
+  return add_header(r, "Retry-After", view(value));
 }
 
 }  // namespace

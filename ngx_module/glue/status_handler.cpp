@@ -5,7 +5,7 @@
 
 #include "ngx_module/core/status_format.hpp"
 #include "ngx_module/glue/gate.hpp"
-#include "ngx_module/glue/ngx_compat.hpp"
+#include "ngx_module/glue/header_list.hpp"
 #include "ngx_module/glue/status_document.hpp"
 #include "status_page.hpp"
 
@@ -16,18 +16,6 @@ namespace {
 constexpr char kBadFormat[] =
     "{\"error\":\"unknown format: expected json, prometheus, openmetrics or html\"}\n";
 constexpr char kBadApp[] = "{\"error\":\"no such application\"}\n";
-
-bool add_header(ngx_http_request_t* r, std::string_view name, std::string_view value) noexcept {
-  auto* const header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
-  if (header == nullptr) {
-    return false;
-  }
-  header->hash = 1;
-  header->key = str(name);
-  header->value = str(value);
-  end_header_chain(header);
-  return true;
-}
 
 // `text` outlives the request.
 ngx_int_t answer(ngx_http_request_t* r, ngx_uint_t status, std::string_view type,
@@ -72,14 +60,12 @@ bool argument(ngx_http_request_t* r, const char* name, std::string_view& out) no
 }
 
 std::string_view accept_header(ngx_http_request_t* r) noexcept {
-  const ngx_list_part_t* part = &r->headers_in.headers.part;
-  for (; part != nullptr; part = part->next) {
-    const auto* const headers = static_cast<const ngx_table_elt_t*>(part->elts);
-    for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-      if (core::same_word(view(headers[i].key), "accept")) {
-        return view(headers[i].value);
-      }
+  HeaderList headers(r->headers_in.headers);
+  while (const ngx_table_elt_t* const header = headers.current()) {
+    if (core::same_word(view(header->key), "accept")) {
+      return view(header->value);
     }
+    headers.step();
   }
   return {};
 }
