@@ -149,7 +149,7 @@ def test_damaged_at_the_first_start_answers_503_with_the_reason_in_the_log_and_h
         nginx.http = nginx.http.replace("location = /bluegreen/status", more + " location = /bluegreen/status")
         nginx.reload()
         until(lambda: nginx.get("/").body == b"sorry", "the page for 503 is ours")
-        assert nginx.in_flight() == (0, 0)
+        assert nginx.in_flight(answered=503) == (0, 0)
         os.unlink(region.control)
         published(region, blue, green)
         until(lambda: nginx.get("/").status == 200, "it heals")
@@ -163,7 +163,7 @@ def test_503_keeps_the_client_connection_and_leaves_nothing_behind(region, blue,
         for _ in range(50):
             kept.ask(method="POST", body=b"x" * 100)
             assert kept.answer().status == 503
-        assert nginx.in_flight() == (0, 0)
+        assert nginx.in_flight(answered=503) == (0, 0)
 
 
 def test_worker_that_starts_while_the_file_is_damaged_takes_what_an_earlier_one_accepted(region, blue, green) -> None:
