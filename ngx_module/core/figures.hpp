@@ -38,23 +38,27 @@ struct AppFigures {
   Figures color[2];
 };
 
+inline std::uint64_t shown(const std::atomic<std::uint64_t>& figure) noexcept {
+  // Relaxed pairs with the owner's relaxed stores: each figure counts alone, and nothing is decided
+  // by it here (drain has its own reader).
+  return figure.load(std::memory_order_relaxed);
+}
+
 inline void add(Figures& sum, const shm::Counters& counters, bool live) noexcept {
-  // Relaxed in all pairs with the owner's relaxed stores: each figure counts alone, and nothing
-  // is decided by them here (drain has its own reader).
-  sum.requests += counters.requests.load(std::memory_order_relaxed);
-  sum.weighted += counters.weighted.load(std::memory_order_relaxed);
-  sum.previews += counters.previews.load(std::memory_order_relaxed);
-  sum.fallbacks += counters.fallbacks.load(std::memory_order_relaxed);
-  sum.refused += counters.refused.load(std::memory_order_relaxed);
+  sum.requests += shown(counters.requests);
+  sum.weighted += shown(counters.weighted);
+  sum.previews += shown(counters.previews);
+  sum.fallbacks += shown(counters.fallbacks);
+  sum.refused += shown(counters.refused);
   for (std::size_t i = 0; i < 5; ++i) {
-    sum.responses[i] += counters.responses[i].load(std::memory_order_relaxed);
+    sum.responses[i] += shown(counters.responses[i]);
   }
-  sum.no_response += counters.no_response.load(std::memory_order_relaxed);
-  sum.tries += counters.tries.load(std::memory_order_relaxed);
-  sum.failures += counters.failures.load(std::memory_order_relaxed);
+  sum.no_response += shown(counters.no_response);
+  sum.tries += shown(counters.tries);
+  sum.failures += shown(counters.failures);
   if (live) {
-    sum.in_flight += counters.in_flight.load(std::memory_order_relaxed);
-    sum.waiting += counters.waiting.load(std::memory_order_relaxed);
+    sum.in_flight += shown(counters.in_flight);
+    sum.waiting += shown(counters.waiting);
   }
 }
 

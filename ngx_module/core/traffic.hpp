@@ -5,9 +5,9 @@
 // pairs with the owners' relaxed stores); nothing fails.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include "ngx_module/core/figures.hpp"
 #include "shm/telemetry_detail.hpp"
 
 namespace bluegreen::core {
@@ -41,10 +41,6 @@ struct Traffic {
   Latency latency[kPhases];
   const Buckets* buckets = nullptr;  // of kPhases, when they are to be shown
 };
-
-inline std::uint64_t shown(const std::atomic<std::uint64_t>& figure) noexcept {
-  return figure.load(std::memory_order_relaxed);  // pairs with its owner's store, see above
-}
 
 inline void add(Buckets& sum, const shm::Distribution& distribution) noexcept {
   sum.sum_us += shown(distribution.sum_us);

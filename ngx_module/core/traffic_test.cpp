@@ -3,8 +3,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "ngx_module/core/figures.hpp"
-
 using namespace bluegreen;
 
 TEST_CASE("Percentiles are within 5 % of the exact ones, and edges count exactly") {
