@@ -92,7 +92,7 @@ TEST_CASE("Document gives its reason when the control file is not whole") {
   core::StatusHead head;
   head.control_state = "damaged";
   head.control_reason = "too short";
-  char buffer[256];
+  char buffer[8192];
   core::BoundedWriter out(buffer, sizeof(buffer));
   core::render_head(out, head);
   CHECK(std::string(buffer, out.needed()).find(R"("path":"","reason":"too short"})") !=
