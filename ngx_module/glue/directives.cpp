@@ -10,6 +10,7 @@
 #include "ngx_module/glue/gate.hpp"
 #include "ngx_module/glue/maintenance.hpp"
 #include "ngx_module/glue/ngx_compat.hpp"
+#include "ngx_module/glue/probe_conf.hpp"
 #include "ngx_module/glue/status_document.hpp"
 #include "ngx_module/glue/status_handler.hpp"
 #include "ngx_module/glue/sticky.hpp"
@@ -244,6 +245,8 @@ ngx_command_t ngx_http_bluegreen_commands[] = {
      ngx_http_bluegreen_maintenance, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("bluegreen_preview"), NGX_HTTP_UPS_CONF | NGX_CONF_TAKE2,
      ngx_http_bluegreen_preview, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    {ngx_string("bluegreen_probe"), NGX_HTTP_UPS_CONF | NGX_CONF_ANY, ngx_http_bluegreen_probe,
+     NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("bluegreen_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE12,
      ngx_http_bluegreen_status, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
@@ -294,7 +297,7 @@ static const char* ngx_http_bluegreen_fault(const MainConf& conf, const SrvConf&
 }
 
 char* ngx_http_bluegreen_init_main_conf(ngx_conf_t* cf, void* data) {
-  const auto& conf = *static_cast<MainConf*>(data);
+  auto& conf = *static_cast<MainConf*>(data);
   const auto* const umcf = static_cast<ngx_http_upstream_main_conf_t*>(
       ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module));
   auto* const* const list = static_cast<ngx_http_upstream_srv_conf_t**>(umcf->upstreams.elts);
@@ -323,7 +326,7 @@ char* ngx_http_bluegreen_init_main_conf(ngx_conf_t* cf, void* data) {
                   conf.status_file, conf.status_line);
     return static_cast<char*>(NGX_CONF_ERROR);
   }
-  return NGX_CONF_OK;
+  return settle_probes(cf, conf);
 }
 
 }  // extern "C"

@@ -22,10 +22,13 @@
 
 namespace bluegreen::glue {
 
+struct Probe;  // probe_conf.hpp
+
 // One application of this configuration, shared by all upstreams that name it.
 struct App {
   std::string_view name;
   std::uint32_t index = shm::kMaxApps;  // in the telemetry region
+  const Probe* probe = nullptr;         // bluegreen_probe; nullptr: health does not count
   std::uint64_t held[2] = {0, 0};       // requests in flight, by color
   std::uint64_t waiting[2] = {0, 0};    // requests that a hold keeps waiting, by active color
   shm::Counters own[2] = {};            // used while there is no slot

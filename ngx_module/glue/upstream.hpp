@@ -73,6 +73,7 @@ struct Upstream {
   std::uint64_t seed = 0;  // of their positions
   GateState gate;
   core::BalanceSettings balance;  // bluegreen_balance
+  const Probe* probe = nullptr;   // bluegreen_probe, where this block has it
   Peers peers[2];
   std::uint32_t tickets = 0;
   core::Candidate gone;  // stands for every endpoint that has left its table under a try
