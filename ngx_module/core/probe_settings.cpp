@@ -282,11 +282,18 @@ const char* finish_probe(ProbeSettings& out) noexcept {
   if (out.type != ProbeType::kGrpc && said(mask(kService))) {
     return "\"service\" only with \"type=grpc\"";
   }
-  if (out.type == ProbeType::kTcp && said(mask(kHost) | mask(kKeepalive))) {
-    return "\"host\" and \"keepalive\" not with \"type=tcp\"";
+  if (out.type != ProbeType::kHttp && said(mask(kKeepalive))) {
+    return "\"keepalive\" only with \"type=http\"";
+  }
+  if (out.type == ProbeType::kTcp && !out.ssl && said(mask(kHost))) {
+    return "\"host\" with \"type=tcp\" only beside \"ssl=on\"";
   }
   if (!out.ssl && said(mask(kSslName) | mask(kSslVerify))) {
     return "\"ssl_name\" and \"ssl_verify\" only with \"ssl=on\"";
+  }
+  if (!out.ssl_verify.empty() && tls_name(out).empty()) {
+    return "\"ssl_name=NAME\" or a name as \"host\" beside \"ssl_verify\": what else should "
+           "the certificate be for";
   }
   if (out.method == ProbeMethod::kHead && !out.body.empty()) {
     return "no \"body\" with \"method=HEAD\", whose answer has none";
@@ -301,6 +308,16 @@ const char* finish_probe(ProbeSettings& out) noexcept {
     out.rules.fast_interval_ms = out.rules.interval_ms;
   }
   return nullptr;
+}
+
+std::string_view tls_name(const ProbeSettings& settings) noexcept {
+  if (!settings.ssl_name.empty()) {
+    return settings.ssl_name;
+  }
+  const std::string_view name = settings.host.substr(0, settings.host.find(':'));
+  const bool address =
+      name.find_first_not_of("0123456789.") == std::string_view::npos || name.front() == '[';
+  return address ? std::string_view() : name;
 }
 
 }  // namespace bluegreen::core

@@ -59,6 +59,10 @@ const char* parse_probe(std::string_view text, ProbeSettings& out) noexcept;
 // not said is cut down to the interval.
 const char* finish_probe(ProbeSettings& out) noexcept;
 
+// The name that TLS asks for and checks: without a port. Empty when there is none, and for a host
+// that is an address.
+std::string_view tls_name(const ProbeSettings& settings) noexcept;
+
 inline bool status_fits(const ProbeSettings& settings, std::uint32_t status) noexcept {
   for (std::size_t i = 0; i < settings.status_count; ++i) {
     if (status >= settings.statuses[i].first && status <= settings.statuses[i].last) {

@@ -113,7 +113,9 @@ TEST_CASE("Probe settings refuse parameters that do not go together") {
   CHECK(complaint({"type=tcp", "uri=/"}) ==
         "\"uri\", \"method\", \"header\", \"status\" and \"body\" only with \"type=http\"");
   CHECK(complaint({"service=a"}) == "\"service\" only with \"type=grpc\"");
-  CHECK(complaint({"type=tcp", "host=a"}) == "\"host\" and \"keepalive\" not with \"type=tcp\"");
+  CHECK(complaint({"type=tcp", "host=a"}) == "\"host\" with \"type=tcp\" only beside \"ssl=on\"");
+  CHECK(complaint({"type=tcp", "ssl=on", "host=a"}).empty());
+  CHECK(complaint({"type=grpc", "keepalive=on"}) == "\"keepalive\" only with \"type=http\"");
   CHECK(complaint({"ssl_name=a"}) == "\"ssl_name\" and \"ssl_verify\" only with \"ssl=on\"");
   CHECK(complaint({"method=HEAD", "body=a"}) ==
         "no \"body\" with \"method=HEAD\", whose answer has none");

@@ -11,6 +11,7 @@
 #include "ngx_module/glue/maintenance.hpp"
 #include "ngx_module/glue/ngx_compat.hpp"
 #include "ngx_module/glue/probe_conf.hpp"
+#include "ngx_module/glue/prober.hpp"
 #include "ngx_module/glue/status_document.hpp"
 #include "ngx_module/glue/status_handler.hpp"
 #include "ngx_module/glue/sticky.hpp"
@@ -258,6 +259,7 @@ static void ngx_http_bluegreen_close_cycle(void* data) {
   if (conf->tick.timer_set) {
     ngx_del_timer(&conf->tick);
   }
+  stop_prober(*conf);
   free_pages(*conf);
   forget_status_documents();
   conf->telemetry.leave(conf->app_list(), conf->apps.nelts);

@@ -10,6 +10,7 @@
 #include "ngx_module/glue/hold.hpp"
 #include "ngx_module/glue/maintenance.hpp"
 #include "ngx_module/glue/preview.hpp"
+#include "ngx_module/glue/prober.hpp"
 #include "ngx_module/glue/region_guard.hpp"
 #include "ngx_module/glue/report.hpp"
 #include "ngx_module/glue/upstream.hpp"
@@ -121,6 +122,7 @@ static ngx_int_t ngx_http_bluegreen_init_process(ngx_cycle_t* cycle) {
   conf->tick.log = cycle->log;
   conf->tick.cancelable = 1;
   ngx_add_timer(&conf->tick, kTick);
+  start_prober(*conf);
   return NGX_OK;
 }
 
@@ -128,6 +130,7 @@ static void ngx_http_bluegreen_exit_process(ngx_cycle_t* cycle) {
   using namespace bluegreen::glue;
   MainConf* const conf = conf_of(cycle);
   if (conf != nullptr && conf->started) {
+    stop_prober(*conf);
     conf->telemetry.leave(conf->app_list(), conf->apps.nelts);
   }
 }

@@ -22,6 +22,7 @@ namespace bluegreen::glue {
 
 using MainConf = ngx_http_bluegreen_main_conf_t;
 struct RequestState;
+struct Prober;
 
 // An endpoint as a try needs it, made when a table is accepted: the bytes of pc->sockaddr, of
 // pc->name and of $bluegreen_release one after the other, for a single copy into memory that the
@@ -103,6 +104,7 @@ struct ngx_http_bluegreen_main_conf_t {
   bluegreen::glue::ControlAttachment control;
   bluegreen::glue::TelemetryWriter telemetry;
   ngx_event_t tick;
+  bluegreen::glue::Prober* prober;  // this worker's, with a bluegreen_probe
   bluegreen::glue::HoldClock hold_clock;
   bluegreen::glue::PreviewName* preview_names;
   bluegreen::glue::Page* pages;
