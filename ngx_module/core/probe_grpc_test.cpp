@@ -1,3 +1,4 @@
+// The answers of gRPC servers, byte by byte: right, refusing, broken and endless.
 #include "ngx_module/core/probe_grpc.hpp"
 
 #include <string>

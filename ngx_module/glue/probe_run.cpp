@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "ngx_module/glue/probe_talk.hpp"
 #include "ngx_module/glue/probe_tls.hpp"
 #include "shm/clock.hpp"
 
@@ -14,30 +15,8 @@ namespace {
 using core::ProbeType;
 using Phase = ProbeRun::Phase;
 
-// One thread, and nothing of it is kept from one call to the next.
-char g_scratch[16384];
-static_assert(sizeof(g_scratch) >= core::kLongestProbeRequest);
-
 ProbeRun& run_of(const ngx_event_t* event) noexcept {
   return *static_cast<ProbeRun*>(static_cast<ngx_connection_t*>(event->data)->data);
-}
-
-const core::ProbeSettings& settings_of(const ProbeRun& run) noexcept {
-  return run.probe->settings;
-}
-
-void drop_connection(ProbeRun& run) noexcept {
-  ngx_connection_t* const c = run.peer.connection;
-  if (c == nullptr) {
-    return;
-  }
-  run.peer.connection = nullptr;
-  ngx_pool_t* const pool = c->pool;
-  free_tls(*c);
-  ngx_close_connection(c);
-  if (pool != nullptr) {
-    ngx_destroy_pool(pool);
-  }
 }
 
 void drop_window(ProbeRun& run) noexcept {
@@ -47,200 +26,20 @@ void drop_window(ProbeRun& run) noexcept {
   }
 }
 
-void end(ProbeRun& run, core::ProbeVerdict& verdict) noexcept {
-  verdict.latency_us = (shm::clock_ns(CLOCK_MONOTONIC) - run.began_ns) / 1000;
-  drop_window(run);
-  run.phase = Phase::kIdle;
-  run.ended(run, &verdict);
-}
-
-// "WHAT: WHY".
-void fail(ProbeRun& run, std::string_view what, std::string_view why) noexcept {
-  drop_connection(run);
-  core::ProbeVerdict verdict;
-  char text[shm::kProbeErrorSize];
-  core::BoundedWriter writer(text, sizeof(text));
-  writer.text(what);
-  if (!why.empty()) {
-    writer.text(": ");
-    writer.text(why);
-  }
-  verdict.status = static_cast<std::uint16_t>(
-      settings_of(run).type == ProbeType::kHttp ? run.answer.status() : run.grpc.status());
-  core::set_error(verdict, {text, writer.overflowed() ? sizeof(text) : writer.needed()});
-  end(run, verdict);
-}
-
-void fail_by_errno(ProbeRun& run, std::string_view what, int error) noexcept {
-  u_char text[128];
-  const u_char* const text_end = ngx_strerror(error, text, sizeof(text));
-  fail(run, what, {reinterpret_cast<const char*>(text), static_cast<std::size_t>(text_end - text)});
-}
-
 int socket_error(const ngx_connection_t& c) noexcept {
   int error = 0;
   socklen_t size = sizeof(error);
   return ::getsockopt(c.fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-void connect(ProbeRun& run) noexcept;
-
-// Of a connection that was kept: the endpoint may have closed it while the request was under way.
-// That is its right, and says nothing.
-bool try_afresh(ProbeRun& run) noexcept {
-  if (!run.reused || run.received != 0) {
-    return false;
-  }
-  drop_connection(run);
-  connect(run);
-  return true;
-}
-
-// Another probe may go over this connection: kept, until the endpoint closes it or says something
-// unasked.
-void keep(ProbeRun& run) noexcept {
-  ngx_connection_t* const c = run.peer.connection;
-  c->idle = 1;  // a worker that is told to quit closes it
-  if (ngx_handle_read_event(c->read, 0) != NGX_OK ||
-      ngx_handle_write_event(c->write, 0) != NGX_OK) {
-    drop_connection(run);
-  }
-}
-
-bool body_fits(const ProbeRun& run) noexcept {
-  const core::ProbeSettings& settings = settings_of(run);
-  if (settings.body.empty()) {
-    return true;
-  }
-  const std::string_view body = run.answer.body();
-#if (NGX_PCRE)
-  if (settings.body_is_pattern) {
-    ngx_str_t subject = str(body);
-    return ngx_regex_exec(static_cast<ngx_regex_t*>(run.probe->pattern), &subject, nullptr, 0) >= 0;
-  }
-#endif
-  return ::memmem(body.data(), body.size(), settings.body.data(), settings.body.size()) != nullptr;
-}
-
-void judge_http(ProbeRun& run) noexcept {
-  core::ProbeVerdict verdict;
-  core::judge_answer(settings_of(run), run.answer.status(), body_fits(run), verdict);
-  if (settings_of(run).keepalive && run.answer.reusable()) {
-    keep(run);
-  } else {
-    drop_connection(run);
-  }
-  end(run, verdict);
-}
-
-void judge_without_answer(ProbeRun& run) noexcept {
-  drop_connection(run);
-  core::ProbeVerdict verdict;
-  verdict.success = true;
-  end(run, verdict);
-}
-
-// True: more has to come.
-template <typename Answer>
-bool take(ProbeRun& run, Answer& answer, ssize_t size) noexcept {
-  using State = typename Answer::State;
-  const State state =
-      size > 0 ? answer.feed({g_scratch, static_cast<std::size_t>(size)}) : answer.close();
-  if (state == State::kMore) {
-    return true;
-  }
-  if (state == State::kFailed) {
-    if (size > 0 || !try_afresh(run)) {
-      fail(run, answer.error(), {});
-    }
-  } else if (settings_of(run).type == ProbeType::kHttp) {
-    judge_http(run);
-  } else {
-    judge_without_answer(run);
-  }
-  return false;
-}
-
-void read_answer(ProbeRun& run) noexcept {
-  ngx_connection_t* const c = run.peer.connection;
-  for (;;) {
-    const ssize_t size = c->recv(c, reinterpret_cast<u_char*>(g_scratch), sizeof(g_scratch));
-    if (size == NGX_AGAIN) {
-      if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        fail(run, "cannot wait for the answer", run.said);
-      }
-      return;
-    }
-    if (size == NGX_ERROR) {
-      const int error = ngx_socket_errno;
-      if (!try_afresh(run)) {
-        fail_by_errno(run, run.received == 0 ? "before the answer" : "in the answer", error);
-      }
-      return;
-    }
-    if (size > 0) {
-      run.received += static_cast<std::uint64_t>(size);
-    }
-    const bool more = settings_of(run).type == ProbeType::kGrpc ? take(run, run.grpc, size)
-                                                                : take(run, run.answer, size);
-    if (!more) {
-      return;
-    }
-  }
-}
-
-// The same bytes whenever it is asked: nothing has to be kept of a request that is half sent.
-std::size_t write_request(const ProbeRun& run) noexcept {
-  const core::ProbeSettings& settings = settings_of(run);
-  return settings.type == ProbeType::kGrpc
-             ? core::write_grpc_request(settings, view(run.name), g_scratch, sizeof(g_scratch))
-             : core::write_probe_request(settings, view(run.name), g_scratch, sizeof(g_scratch));
-}
-
-void send_request(ProbeRun& run) noexcept {
-  ngx_connection_t* const c = run.peer.connection;
-  const std::size_t size = write_request(run);
-  while (run.sent < size) {
-    const ssize_t wrote =
-        c->send(c, reinterpret_cast<u_char*>(g_scratch) + run.sent, size - run.sent);
-    if (wrote == NGX_AGAIN) {
-      if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        fail(run, "cannot wait to send", run.said);
-      }
-      return;
-    }
-    if (wrote < 0) {
-      const int error = ngx_socket_errno;
-      if (!try_afresh(run)) {
-        fail_by_errno(run, "send", error);
-      }
-      return;
-    }
-    run.sent += static_cast<std::size_t>(wrote);
-  }
-  run.phase = Phase::kReading;
-  if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-    fail(run, "cannot wait for the answer", run.said);
-    return;
-  }
-  read_answer(run);
-}
-
-void talk(ProbeRun& run) noexcept {
-  if (settings_of(run).type == ProbeType::kTcp) {
-    judge_without_answer(run);
-    return;
-  }
-  run.phase = Phase::kSending;
-  send_request(run);
-}
+void open_connection(ProbeRun& run) noexcept;
 
 extern "C" void ngx_http_bluegreen_probe_event(ngx_event_t* event);
 
 void end_handshake(ngx_connection_t* c) {
   ProbeRun& run = *static_cast<ProbeRun*>(c->data);
   if (const char* const fault = tls_fault(*c, run)) {
-    fail(run, fault, run.said);
+    fail_run(run, fault, run.said);
     return;
   }
   c->read->handler = ngx_http_bluegreen_probe_event;
@@ -251,16 +50,16 @@ void end_handshake(ngx_connection_t* c) {
 void take_connected(ProbeRun& run) noexcept {
   ngx_connection_t* const c = run.peer.connection;
   if (const int error = socket_error(*c)) {
-    fail_by_errno(run, "connect", error);
+    fail_run_by_errno(run, "connect", error);
     return;
   }
-  if (!settings_of(run).ssl) {
+  if (!run.settings().ssl) {
     talk(run);
     return;
   }
   run.phase = Phase::kHandshake;
   if (!start_tls(*c, run, end_handshake)) {
-    fail(run, "TLS", run.said);
+    fail_run(run, "TLS", run.said);
   }
 }
 
@@ -313,7 +112,7 @@ extern "C" void ngx_http_bluegreen_probe_log(ngx_log_t* log, ngx_uint_t level, u
   run.said[line.size()] = '\0';
 }
 
-void connect(ProbeRun& run) noexcept {
+void open_connection(ProbeRun& run) noexcept {
   run.sent = 0;
   run.received = 0;
   run.reused = false;
@@ -329,7 +128,7 @@ void connect(ProbeRun& run) noexcept {
   peer.type = SOCK_STREAM;
   const ngx_int_t result = ngx_event_connect_peer(&peer);
   if (result == NGX_DECLINED || result == NGX_BUSY) {
-    fail_by_errno(run, "connect", ngx_socket_errno);
+    fail_run_by_errno(run, "connect", ngx_socket_errno);
     return;
   }
   ngx_connection_t* const c = peer.connection;
@@ -351,7 +150,7 @@ void connect(ProbeRun& run) noexcept {
 
 // Of an HTTP probe that looks into the body. False: no memory, and no verdict.
 bool make_window(ProbeRun& run) noexcept {
-  if (settings_of(run).body.empty()) {
+  if (run.settings().body.empty()) {
     return true;
   }
   run.window = static_cast<char*>(ngx_alloc(core::kMostBodyBytes, ngx_cycle->log));
@@ -367,6 +166,63 @@ void set_port(sockaddr_storage& address, std::uint32_t port) noexcept {
 }
 
 }  // namespace
+
+void drop_connection(ProbeRun& run) noexcept {
+  ngx_connection_t* const c = run.peer.connection;
+  if (c == nullptr) {
+    return;
+  }
+  run.peer.connection = nullptr;
+  ngx_pool_t* const pool = c->pool;
+  free_tls(*c);
+  ngx_close_connection(c);
+  if (pool != nullptr) {
+    ngx_destroy_pool(pool);
+  }
+}
+
+void end_run(ProbeRun& run, core::ProbeVerdict& verdict) noexcept {
+  verdict.latency_us = (shm::clock_ns(CLOCK_MONOTONIC) - run.began_ns) / 1000;
+  drop_window(run);
+  run.phase = Phase::kIdle;
+  run.ended(run, &verdict);
+}
+
+void fail_run(ProbeRun& run, std::string_view what, std::string_view why) noexcept {
+  drop_connection(run);
+  core::ProbeVerdict verdict;
+  char text[shm::kProbeErrorSize];
+  core::BoundedWriter writer(text, sizeof(text));
+  writer.text(what);
+  if (!why.empty()) {
+    writer.text(": ");
+    writer.text(why);
+  }
+  verdict.status = static_cast<std::uint16_t>(
+      run.settings().type == ProbeType::kHttp ? run.answer.status() : run.grpc.status());
+  core::set_error(verdict, {text, writer.overflowed() ? sizeof(text) : writer.needed()});
+  end_run(run, verdict);
+}
+
+void fail_run_by_errno(ProbeRun& run, std::string_view what, int error) noexcept {
+  if (run.settings().ssl && run.said[0] != '\0') {
+    fail_run(run, what, run.said);  // errno says nothing about TLS
+    return;
+  }
+  u_char text[128];
+  const u_char* const text_end = ngx_strerror(error, text, sizeof(text));
+  fail_run(run, what,
+           {reinterpret_cast<const char*>(text), static_cast<std::size_t>(text_end - text)});
+}
+
+bool try_afresh(ProbeRun& run) noexcept {
+  if (!run.reused || run.received != 0) {
+    return false;
+  }
+  drop_connection(run);
+  open_connection(run);
+  return true;
+}
 
 void set_up_run(ProbeRun& run, const Probe& probe, const shm::Endpoint& endpoint,
                 ProbeRun::Ended ended) noexcept {
@@ -391,10 +247,10 @@ void begin_run(ProbeRun& run) noexcept {
     run.ended(run, nullptr);
     return;
   }
-  run.answer = core::ProbeAnswer(settings_of(run).method == core::ProbeMethod::kHead, run.window);
+  run.answer = core::ProbeAnswer(run.settings().method == core::ProbeMethod::kHead, run.window);
   run.grpc = core::GrpcAnswer();
   if (run.peer.connection == nullptr) {
-    connect(run);
+    open_connection(run);
     return;
   }
   run.peer.connection->idle = 0;
@@ -411,7 +267,7 @@ void time_out_run(ProbeRun& run) noexcept {
   const char* const what = kWaits[static_cast<std::size_t>(run.phase)];
   const bool began = run.phase == Phase::kReading && run.received != 0;
   if (run.phase != Phase::kIdle) {
-    fail(run, began ? "timed out in the midst of the answer" : what, {});
+    fail_run(run, began ? "timed out in the midst of the answer" : what, {});
   }
 }
 

@@ -40,6 +40,8 @@ struct ProbeRun {
   core::ProbeAnswer answer{false};
   core::GrpcAnswer grpc;
   char said[shm::kProbeErrorSize] = {};  // what NGINX's functions said last
+
+  const core::ProbeSettings& settings() const noexcept { return probe->settings; }
 };
 
 // Before the first probe; also when the endpoint is another one (after close_run).
