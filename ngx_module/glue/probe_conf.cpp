@@ -17,10 +17,20 @@ char* const kNoProbe = static_cast<char*>(NGX_CONF_ERROR);
 
 bool compile_pattern(ngx_conf_t* cf, Probe& probe) noexcept {
 #if (NGX_PCRE)
+  // What is matched against comes from outside: a backend must not keep the worker busy.
+  constexpr std::string_view kLimit = "(*LIMIT_MATCH=100000)";
+  const std::string_view body = probe.settings.body;
+  auto* const bytes = static_cast<u_char*>(ngx_pnalloc(cf->pool, kLimit.size() + body.size() + 1));
+  if (bytes == nullptr) {
+    return false;
+  }
+  u_char* const middle = ngx_cpymem(bytes, kLimit.data(), kLimit.size());
+  u_char* const end = ngx_cpymem(middle, body.data(), body.size());
+  *end = '\0';
   u_char message[NGX_MAX_CONF_ERRSTR];
   ngx_regex_compile_t compile;
   ngx_memzero(&compile, sizeof(compile));
-  compile.pattern = str(probe.settings.body);
+  compile.pattern = {static_cast<size_t>(end - bytes), bytes};
   compile.pool = cf->pool;
   compile.err = {sizeof(message), message};
   if (ngx_regex_compile(&compile) != NGX_OK) {
