@@ -2,12 +2,14 @@
 # Debian packages: installs what is missing, and finds the mirror that apt uses here. Sourced by
 # scripts/*; needs lib/say.sh. Ends the caller with a message when apt cannot do it.
 
-# Installs those of the named packages that are not installed. Touches no network when all are.
+# Installs those of the named packages that are not installed, nor provided by one that is (as npm
+# is by other builds of nodejs). Touches no network when all are there.
 install_packages() {
-  local missing=() package
+  local missing=() package there
+  there=$(dpkg-query -W -f='${db:Status-Status} ${Package}, ${Provides}, \n' |
+    sed -n 's/^installed / /p')
   for package in "$@"; do
-    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
-      missing+=("$package")
+    [[ $there == *" $package, "* || $there == *" $package ("* ]] || missing+=("$package")
   done
   ((${#missing[@]})) || return 0
   need_root "installing ${missing[*]}"
