@@ -1,7 +1,8 @@
 // What a probed backend answers, and what stands behind bluegreen_probe.
 //
 // The first byte says how: 0 to 15 an answer, in pieces of so many bytes more than one, with HEAD
-// when it is 15; anything else parameters, one a line.
+// when it is 15; 16 to 31 a gRPC answer, in pieces of so many bytes less 15; anything else
+// parameters, one a line.
 //
 // Promised: an answer ends when its connection does; it is the same one whatever pieces it comes
 // in; nothing is written behind the window; a failure always has a text. Parameters that are taken
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ngx_module/core/probe_grpc.hpp"
 #include "ngx_module/core/probe_http.hpp"
 #include "tests/fuzz/patches.hpp"
 
@@ -38,6 +40,20 @@ void answer(std::string_view bytes, std::size_t piece, bool head) {
   expect(answer.error() == whole.error() && answer.status() == whole.status());
   expect(answer.body() == whole.body() && answer.cut() == whole.cut());
   expect(!answer.reusable());  // closed
+}
+
+void grpc_answer(std::string_view bytes, std::size_t piece) {
+  core::GrpcAnswer whole;
+  whole.feed(bytes);
+  whole.close();
+  core::GrpcAnswer answer;
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    answer.feed(bytes.substr(at, piece));
+  }
+  answer.close();
+  expect(answer.state() != core::GrpcAnswer::State::kMore && answer.state() == whole.state());
+  expect(answer.error() == std::string_view(whole.error()) && answer.status() == whole.status());
+  expect((answer.state() == core::GrpcAnswer::State::kFailed) == (answer.error()[0] != '\0'));
 }
 
 void parameters(std::string_view text) {
@@ -73,6 +89,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (data[0] < 16) {
     answer(rest, std::size_t{data[0]} + 1, data[0] == 15);
+  } else if (data[0] < 32) {
+    grpc_answer(rest, std::size_t{data[0]} - 15);
   } else {
     parameters(rest);
   }
