@@ -93,8 +93,11 @@ bool parse_weight(std::string_view text, std::uint32_t& weight) noexcept {
 }  // namespace
 
 char* refuse_parameter(ngx_conf_t* cf, const ngx_str_t& found, const char* expected) noexcept {
-  return refuse(cf, "invalid parameter \"%V\" in \"%V\": expected %s", &found, &arguments(cf)[0],
-                expected);
+  // NGINX cuts its messages at 1024 bytes: a long value must not cost what was expected.
+  constexpr size_t kMostShown = 200;
+  ngx_str_t shown = {found.len < kMostShown ? found.len : kMostShown, found.data};
+  return refuse(cf, "invalid parameter \"%V%s\" in \"%V\": expected %s", &shown,
+                shown.len < found.len ? "..." : "", &arguments(cf)[0], expected);
 }
 
 Upstream* upstream_of(ngx_conf_t* cf, SrvConf& srv) noexcept {

@@ -50,7 +50,13 @@ bool compile_pattern(ngx_conf_t* cf, Probe& probe) noexcept {
 
 #if (NGX_HTTP_SSL)
 
-// OpenSSL's own message names the file and what is wrong with it.
+// OpenSSL's own message names the file and what is wrong with it; this says where it was asked for.
+extern "C" u_char* ngx_http_bluegreen_probe_place(ngx_log_t* log, u_char* buffer, size_t size) {
+  const auto& cf = *static_cast<ngx_conf_t*>(log->data);
+  return ngx_snprintf(buffer, size, " in \"bluegreen_probe\" in %V:%ui", &cf.conf_file->file.name,
+                      cf.conf_file->line);
+}
+
 bool load_trusted(ngx_conf_t* cf, ngx_ssl_t* ssl, const core::ProbeSettings& settings) noexcept {
   constexpr ngx_int_t kDepth = 4;
   const std::string_view file = settings.ssl_verify;
@@ -60,7 +66,13 @@ bool load_trusted(ngx_conf_t* cf, ngx_ssl_t* ssl, const core::ProbeSettings& set
   }
   *ngx_cpymem(bytes, file.data(), file.size()) = '\0';
   ngx_str_t path = {file.size(), bytes};
-  return ngx_ssl_trusted_certificate(cf, ssl, &path, kDepth) == NGX_OK;
+  ngx_log_t log = *cf->log;
+  log.handler = ngx_http_bluegreen_probe_place;
+  log.data = cf;
+  ssl->log = &log;
+  const bool loaded = ngx_ssl_trusted_certificate(cf, ssl, &path, kDepth) == NGX_OK;
+  ssl->log = cf->log;
+  return loaded;
 }
 
 bool create_ssl(ngx_conf_t* cf, Probe& probe) noexcept {

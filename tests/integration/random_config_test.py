@@ -24,6 +24,14 @@ WORDS = {
                  ["$remote_addr", "$http_", "$nothing_like_it", "text", "$", '""', "$http_" + "x" * 100, "a$arg_b-c"]),
     "method": (["round_robin", "least_conn"], ["random", '""']),
     "file": (["SECRET"], ["/nowhere/at/all", "FOLDER", '""', "relative"]),
+    "probe": (["uri=/health", "interval=1s", "fast_interval=100ms", "timeout=2s", "rise=1", "fall=1000", "host=a.b:80",
+               "status=200-299,401", "header=X:y", '"body=two words"', '"body=~^(a|b)+$"', "port=8080", "slow=10ms",
+               "keepalive=off", "when_all_down=refuse", "method=POST", "ssl=on", "ssl_name=a", "ssl_verify=off"],
+              ["uri=x", "interval=0", "fast_interval=2h", "timeout=", "rise=0", "fall=1001", '"host=a b"', "status=99",
+               "status=300-200", "header=Host:x", "header=", "body=", '"body=~("', "port=0", "slow=1h", "keepalive=16",
+               "when_all_down=x", "method=get", "method=HEAD", "type=udp", "type=tcp", "type=grpc", "service=a",
+               "ssl=yes", "ssl_verify=/nowhere/at/all", "ssl_verify=FOLDER", "ssl_verify=SECRET", "nonsense",
+               "uri=/" + "x" * 2000, "slow=" + "9" * 300, '""']),
     "type": (["text/html", "application/json"], ["text", "/", '""']),
 }
 
@@ -60,6 +68,7 @@ DIRECTIVES = {
     "bluegreen_hold": lambda draw: parameters(draw, "timeout", "max", "retry_after"),
     "bluegreen_maintenance": lambda draw: parameters(draw, "page", "type", "retry_after"),
     "bluegreen_preview": lambda draw: f"{draw.word('variable')} {draw.word('file')}",
+    "bluegreen_probe": lambda draw: " ".join(dict.fromkeys(draw.word("probe") for _ in draw.some(0, 1, 2, 3))),
     "bluegreen": lambda draw: draw.word("app"),
     "bluegreen_status": lambda draw: "",
     "bluegreen_control": lambda draw: draw.word("file"),
