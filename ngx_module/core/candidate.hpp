@@ -55,17 +55,26 @@ inline void fail(Candidate& candidate, const HealthRules& rules, std::uint64_t n
   }
 }
 
+// What the probes say now. Who came back has its whole weight in force again.
+inline void hear_probes(Candidate& candidate, shm::Health said, const HealthRules& rules,
+                        std::uint64_t now) noexcept {
+  if (note_probed(candidate.health, said, rules, now)) {
+    candidate.in_force = candidate.weight;
+  }
+}
+
 // The endpoints of one color, and what a request has to say about them.
 struct Field {
   Candidate* list;
   std::uint32_t count;
   const HealthRules& rules;
   std::uint64_t now;
+  Probes probes = Probes::kCount;
 };
 
 inline bool stands(const Field& field, std::uint32_t index, Tried tried) noexcept {
   return (tried & (Tried{1} << index)) == 0 &&
-         usable(field.list[index].health, field.rules, field.now);
+         usable(field.list[index].health, field.rules, field.now, field.probes);
 }
 
 inline std::uint32_t count_standing(const Field& field, Tried tried) noexcept {
@@ -76,7 +85,7 @@ inline std::uint32_t count_standing(const Field& field, Tried tried) noexcept {
   return count;
 }
 
-// When all are out, nobody is: which of them is alive has to be tried.
+// When all are out, nobody is: which of them is alive has to be tried. What the probes found stays.
 inline void forgive_all(const Field& field) noexcept {
   for (std::uint32_t i = 0; i < field.count && i < shm::kMaxEndpoints; ++i) {
     field.list[i].health.fails = 0;

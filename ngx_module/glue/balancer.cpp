@@ -23,6 +23,8 @@ const char* reason_of(Settled settled) noexcept {
       return "the control file is damaged and nothing was accepted before";
     case Settled::kMoving:
       return "the route moved too often while it was choosing";
+    case Settled::kAllDown:
+      return "every endpoint of its color is unhealthy, and when_all_down=refuse";
     default:
       return "the color that it asks for is closed";
   }

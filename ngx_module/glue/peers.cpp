@@ -127,8 +127,13 @@ void prepare_color(Upstream& upstream, shm::Color color) noexcept {
   ++peers.serial;
 }
 
-core::Field field_of(Upstream& upstream, Peers& peers) noexcept {
-  return {peers.candidates, peers.count, upstream.balance.rules, ngx_current_msec};
+core::Field field_of(Upstream& upstream, Peers& peers, core::Probes probes) noexcept {
+  return {peers.candidates, peers.count, upstream.balance.rules, ngx_current_msec, probes};
+}
+
+// All down by probes is as good as none, for a request that is to go there all the same.
+core::Probes probes_for_a_try(const Peers& peers) noexcept {
+  return peers.all_down() ? core::Probes::kIgnored : core::Probes::kCount;
 }
 
 Peers& peers_of(const PeerState& state) noexcept {
@@ -178,18 +183,21 @@ bool hand_out(PeerState& state, ngx_peer_connection_t* pc, const Peer& peer) noe
 }
 
 __attribute__((noinline)) std::uint32_t count_standing(Upstream& upstream, Peers& peers,
-                                                       core::Tried tried) noexcept {
-  bool failed = false;
+                                                       core::Tried tried,
+                                                       core::Probes probes) noexcept {
+  bool failed = peers.down != 0;
   for (std::uint32_t i = 0; i < peers.count; ++i) {
     failed = failed || peers.candidates[i].health.fails != 0;
   }
   peers.troubled = failed;
-  return core::count_standing(field_of(upstream, peers), tried);
+  return core::count_standing(field_of(upstream, peers, probes), tried);
 }
 
 __attribute__((noinline)) std::uint32_t pick_of_several(PeerState& state, Peers& peers) noexcept {
-  const core::Field field = field_of(*state.upstream, peers);
-  if (peers.troubled && state.tried == 0 && count_standing(*state.upstream, peers, 0) == 0) {
+  const core::Probes probes = probes_for_a_try(peers);
+  const core::Field field = field_of(*state.upstream, peers, probes);
+  if (peers.troubled && state.tried == 0 &&
+      count_standing(*state.upstream, peers, 0, probes) == 0) {
     core::forgive_all(field);
   }
   return state.upstream->balance.method == core::Method::kLeastConn
@@ -197,7 +205,7 @@ __attribute__((noinline)) std::uint32_t pick_of_several(PeerState& state, Peers&
              : core::pick_round_robin(field, state.tried);
 }
 
-// One endpoint alone is tried whatever is known of it.
+// One endpoint alone is tried whatever is known of it (settle has refused what is not to be tried).
 std::uint32_t pick(PeerState& state, Peers& peers) noexcept {
   if (__builtin_expect(static_cast<long>(peers.count == 1), 1) != 0) {
     return (state.tried & 1U) == 0 ? 0 : core::kNoEndpoint;
@@ -238,22 +246,27 @@ void prepare_peers(Upstream& upstream) noexcept {
   for (const shm::Color color : shm::kColors) {
     prepare_color(upstream, color);
   }
+  follow_health(upstream);
 }
 
 std::uint32_t count_up(Upstream& upstream, shm::Color color) noexcept {
   Peers& peers = upstream.peers[shm::index_of(color)];
-  return peers.troubled ? count_standing(upstream, peers, 0) : peers.count;
+  return peers.troubled ? count_standing(upstream, peers, 0, core::Probes::kCount) : peers.count;
 }
 
-std::uint32_t count_left(PeerState& state) noexcept {
+std::uint32_t count_left(PeerState& state, bool anyway) noexcept {
   Peers& peers = peers_of(state);
   follow_list(state, peers);
   if (!peers.troubled && state.tried == 0) {
     return peers.count;
   }
-  const std::uint32_t standing = count_standing(*state.upstream, peers, state.tried);
-  // Before the first try, all out is as good as none out (pick_of_several).
-  return standing == 0 && state.tried == 0 ? peers.count : standing;
+  const core::Probes probes = anyway ? probes_for_a_try(peers) : core::Probes::kCount;
+  const std::uint32_t standing = count_standing(*state.upstream, peers, state.tried, probes);
+  if (standing != 0 || state.tried != 0) {
+    return standing;
+  }
+  // Before the first try, all failed is as good as none failed (pick_of_several).
+  return probes == core::Probes::kIgnored ? peers.count : peers.count - peers.down;
 }
 
 // No endpoint: a name for the log all the same, and what the variables show.

@@ -17,8 +17,9 @@ void prepare_peers(Upstream& upstream) noexcept;
 
 // How many endpoints a new request would find fit there.
 std::uint32_t count_up(Upstream& upstream, shm::Color color) noexcept;
-// How many fit endpoints of state.color this request has not tried.
-std::uint32_t count_left(PeerState& state) noexcept;
+// How many fit endpoints of state.color this request has not tried. Where probes found all of them
+// down, that is none, or with `anyway` as many as if they had not.
+std::uint32_t count_left(PeerState& state, bool anyway) noexcept;
 
 // Takes an endpoint of state.color and hands out its address and name. NGX_OK; NGX_BUSY when there
 // is none left (NGINX answers 502), with a name for the log; NGX_ERROR without memory.

@@ -3,6 +3,7 @@
 
 #include "ngx_module/glue/hold.hpp"
 #include "ngx_module/glue/peers.hpp"
+#include "ngx_module/glue/probe_conf.hpp"
 #include "ngx_module/glue/sticky.hpp"
 
 namespace bluegreen::glue {
@@ -34,7 +35,7 @@ bool may_fall_back(const PeerState& state, const shm::Route& route) noexcept {
 // A retry stays with its color while that is open and has something left, or nobody else may serve.
 bool stays(PeerState& state, const shm::Route& route) noexcept {
   return state.hold != nullptr && !is_preview(state) && !route.closed(state.color) &&
-         (count_left(state) != 0 || !may_fall_back(state, route));
+         (count_left(state, false) != 0 || !may_fall_back(state, route));
 }
 
 core::Colors unusable_colors(const PeerState& state, const shm::Route& route,
@@ -99,6 +100,12 @@ bool still_unknown(Upstream& upstream) noexcept {
   return upstream.route.index() == shm::kMaxApps && !resolve_app(*upstream.conf, upstream);
 }
 
+// `when_all_down=refuse`: nobody is sent to a color that the probes found down as a whole.
+bool refuses(const Upstream& upstream, shm::Color color) noexcept {
+  return upstream.peers[shm::index_of(color)].all_down() &&
+         upstream.app->probe->settings.refuse_when_all_down;
+}
+
 // Every way there is; see settle for the one that nearly all requests take.
 __attribute__((noinline)) Settled settle_by_all_rules(PeerState& state) noexcept {
   Upstream& upstream = *state.upstream;
@@ -126,6 +133,9 @@ __attribute__((noinline)) Settled settle_by_all_rules(PeerState& state) noexcept
     const Choice choice = choose_color(state, route);
     if (!choice.found()) {
       return Settled::kNobody;
+    }
+    if (refuses(upstream, choice.color)) {
+      return Settled::kAllDown;
     }
     if (state.hold != nullptr && state.color != choice.color) {
       release_color(state);
@@ -211,7 +221,8 @@ void note_outlook(Upstream& upstream) noexcept {
   Outlook& outlook = upstream.outlook;
   outlook.straight = upstream.route.index() != shm::kMaxApps &&
                      upstream.route.basis() != core::Basis::kNothing && !route.has(shm::kHold) &&
-                     !route.has(shm::kMaintenance) && here != 0;
+                     !route.has(shm::kMaintenance) && here != 0 &&
+                     !refuses(upstream, route.active) && !refuses(upstream, idle);
   outlook.split = route.weight != 0 && !route.closed(idle) && there != 0;
   outlook.fallback = route.has(shm::kFallback);
   const bool second = outlook.fallback && !route.closed(idle);
@@ -222,8 +233,10 @@ void note_outlook(Upstream& upstream) noexcept {
 
 std::uint32_t tries_left(PeerState& state) noexcept {
   Upstream& upstream = *state.upstream;
-  std::uint32_t left = count_left(state);
-  if (!is_preview(state) && may_fall_back(state, upstream.route.snapshot().route)) {
+  const bool second =
+      !is_preview(state) && may_fall_back(state, upstream.route.snapshot().route);
+  std::uint32_t left = count_left(state, !second);
+  if (second) {
     left += count_up(upstream, shm::other(state.color));
   }
   return left != 0 ? left : 1;

@@ -10,6 +10,7 @@ enum class Settled : std::uint8_t {
   kYes,          // state.color is held, or has no endpoint at all
   kNothing,      // the control file is damaged and nothing was accepted before
   kNobody,       // no color admits this request
+  kAllDown,      // its color is down by probes, none is to be tried then, and no other may serve
   kMoving,       // the route moved kMaxMoves times under it
   kHeld,         // a first try, and new requests wait: nothing was announced
   kMaintenance,  // a first try, and new requests are answered 503
@@ -18,7 +19,8 @@ enum class Settled : std::uint8_t {
 
 Settled settle(PeerState& state) noexcept;
 
-// After other tables or another word were accepted, and when the region is another one.
+// After other tables, another word or another health were accepted, and when the region is another
+// one.
 void note_outlook(Upstream& upstream) noexcept;
 
 // The most tries that a request can need, before it has a color.

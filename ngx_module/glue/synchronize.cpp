@@ -64,7 +64,7 @@ void attach_upstream(MainConf& conf, Upstream& upstream, bool changed, bool star
   if (starting && !upstream.route.accepted()) {
     prepare_peers(upstream);
   }
-  note_outlook(upstream);
+  follow_health(upstream);  // the telemetry file may be another one
 }
 
 }  // namespace

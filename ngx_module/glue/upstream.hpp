@@ -40,11 +40,14 @@ struct Peer {
 struct Peers {
   std::uint32_t count = 0;
   std::uint32_t serial = 0;      // another one whenever the list was made anew
-  bool troubled = false;         // one of them may have failed; false: none has
+  bool troubled = false;         // one may have failed or be down by probes; false: none is
+  std::uint32_t down = 0;        // by probes, of `count` (probed_health.cpp)
   std::uint32_t crc = 0;         // of the table that it was made from
   std::uint64_t generation = 0;  // and when that was published
   core::Candidate candidates[shm::kMaxEndpoints];
   Peer list[shm::kMaxEndpoints] = {};
+
+  bool all_down() const noexcept { return down != 0 && down == count; }
 };
 
 // One key of bluegreen_sticky.
@@ -76,6 +79,7 @@ struct Upstream {
   core::BalanceSettings balance;  // bluegreen_balance
   const Probe* probe = nullptr;   // bluegreen_probe, where this block has it
   Peers peers[2];
+  std::uint64_t health_seen = 0;  // the board's health_moves when its words were read last
   std::uint32_t tickets = 0;
   core::Candidate gone;  // stands for every endpoint that has left its table under a try
   Outlook outlook;
@@ -139,14 +143,28 @@ namespace bluegreen::glue {
 
 using SrvConf = ngx_http_bluegreen_srv_conf_t;
 
-// Loads the word; takes over a new table where there is one. The request path's first step.
+// Loads the word; takes over a new table where there is one, and what the prober has found since.
+// The request path's first step.
 void refresh_slowly(MainConf& conf, Upstream& upstream, core::Look look) noexcept;
 bool resolve_app(MainConf& conf, Upstream& upstream) noexcept;
+
+// Reads what the probes have found about every endpoint (probed_health.cpp).
+void follow_health(Upstream& upstream) noexcept;
+
+inline bool health_moved(const Upstream& upstream) noexcept {
+  const App& app = *upstream.app;
+  // Acquire pairs with the prober's release, behind the words.
+  return app.probe != nullptr && app.board != nullptr &&
+         app.board->health_moves.load(std::memory_order_acquire) != upstream.health_seen;
+}
 
 inline void refresh(MainConf& conf, Upstream& upstream) noexcept {
   const core::Look look = upstream.route.look();
   if (__builtin_expect(static_cast<long>(look != core::Look::kUnchanged), 0) != 0) {
     refresh_slowly(conf, upstream, look);
+  }
+  if (__builtin_expect(static_cast<long>(health_moved(upstream)), 0) != 0) {
+    follow_health(upstream);
   }
 }
 
