@@ -25,9 +25,9 @@ class Failure:
 
 class Load:
     def __init__(self, port: int, folder: pathlib.Path, color: str, *, clients: int = 8, path: str = "/",
-                 headers: tuple[str, ...] = (), body: int = 64) -> None:
+                 headers: tuple[str, ...] = (), body: int = 64, method: str = "POST") -> None:
         self.record, self.flips, self.color = folder / "record.csv", folder / "flips", color
-        self.command = [program("loadgen"), "--port", str(port), "--clients", str(clients), "--method", "POST",
+        self.command = [program("loadgen"), "--port", str(port), "--clients", str(clients), "--method", method,
                         "--body", str(body), "--path", path, "--seconds", "0", "--record", self.record]
         for header in headers:
             self.command += ["--header", header]

@@ -168,6 +168,10 @@ class Nginx:
         until(lambda: not [w for w in workers if _alive(w)], "all workers have ended", 10)
         self.check()
 
+    def kill(self) -> None:
+        """SIGKILL for master and workers, as when the machine that it stands for is gone; may be started again."""
+        self._kill()
+
     def check(self) -> None:
         """Raises LeftBehind for a line that no run may have, unless `allowed` matches it."""
         lines = (self.error_log + self._stderr()).splitlines()
