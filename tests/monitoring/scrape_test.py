@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from harness import Nginx, NginxBackend, Region, free_port, request, until, work_folder
 from monitoring import kit
 
+PROBE = "keepalive 16; bluegreen_probe interval=200ms fast_interval=100ms;"
 METRICS_LOCATION = "location = /metrics { bluegreen_status prometheus cache=0; access_log off; }"
 Sample = dict[str, object]
 
@@ -72,19 +73,19 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def scraped() -> Iterator[tuple[Region, Nginx, Prometheus]]:
+def scraped() -> Iterator[tuple[Region, Nginx, Prometheus, NginxBackend]]:
     with work_folder() as folder, NginxBackend("blue", "v1") as blue, NginxBackend("green", "v2") as green:
         region = Region(folder)
         region.init()
         region.publish("blue", "v1", [blue.address])
         region.publish("green", "v2", [green.address])
         region.switch("green")
-        with Nginx(folder, region.http(free_port(), more=METRICS_LOCATION)) as nginx:
+        with Nginx(folder, region.http(free_port(), more=METRICS_LOCATION, upstream=PROBE)) as nginx:
             prometheus = Prometheus(folder, nginx.port)
             try:
                 until(prometheus.answers, "Prometheus answers", 30)
                 until(lambda: prometheus.value('up{job="bluegreen"}') == 1, "a scrape", 20)
-                yield region, nginx, prometheus
+                yield region, nginx, prometheus, green
             finally:
                 prometheus.end()
 
@@ -96,7 +97,8 @@ def samples(text: str) -> list[tuple[str, set[str]]]:
 
 
 def test_queries_are_answered_through_a_flip_damage_and_nginx_gone() -> None:
-    with scraped() as (region, nginx, prometheus):
+    with scraped() as (region, nginx, prometheus, _):
+        until(lambda: prometheus.value("sum(bluegreen_endpoint_up)") == 2, "the probes have found both colors healthy")
         present = {name for name, _ in samples(request(nginx.port, "/metrics").body.decode())}
         nginx.get("/")
         until(lambda: prometheus.value('bluegreen_requests_total{color="green"}') == 1, "the request is counted")
@@ -129,18 +131,35 @@ def test_queries_are_answered_through_a_flip_damage_and_nginx_gone() -> None:
         until(lambda: prometheus.query('ALERTS{alertname="BluegreenNotScraped", alertstate="pending"}'), "the rule runs")
 
 
+def test_endpoint_that_the_probes_find_dead_is_an_alert_until_it_is_back() -> None:
+    with scraped() as (region, nginx, prometheus, green):
+        down, nobody = (kit.rules()[name] for name in ("BluegreenEndpointDown", "BluegreenActiveColorDown"))
+        until(lambda: prometheus.value(f'bluegreen_endpoint_up{{color="green", address="{green.address}"}}') == 1, "it is up")
+        assert prometheus.value('bluegreen_endpoints{color="green", health="healthy"}') == 1
+        failures = f'bluegreen_endpoint_probe_failures_total{{address="{green.address}"}}'
+        before = prometheus.value(failures)
+        green.nginx.kill()
+        for rule in (down, nobody):
+            found = until(lambda: prometheus.query(rule), f"an alert: {rule}")
+            assert [sample["metric"]["color"] for sample in found] == ["green"]
+        assert prometheus.value('bluegreen_endpoints{color="green", health="unhealthy"}') == 1
+        assert prometheus.value(failures) > before
+        green.nginx.start()
+        until(lambda: not prometheus.query(down) and not prometheus.query(nobody), "the alerts go")
+
+
 def test_a_scrape_is_clean_and_has_the_names_and_labels_that_the_kit_goes_by() -> None:
     with work_folder() as folder, NginxBackend("blue", "v1") as blue:
         region = Region(folder)
-        with Nginx(folder, region.http(free_port(), blue.address, more=METRICS_LOCATION)) as nginx:
+        with Nginx(folder, region.http(free_port(), blue.address, more=METRICS_LOCATION, upstream=PROBE)) as nginx:
             nginx.get("/")
+            until(lambda: b"bluegreen_endpoint_up{" in request(nginx.port, "/metrics").body, "a probe")
             text = request(nginx.port, "/metrics").body.decode()
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False, timeout=20)
     assert done.returncode == 0, done.stdout + done.stderr
     found = samples(text)
     for name, labels in found:
         assert labels == kit.METRICS.get(name), f"bluegreen_{name} has labels {labels}"
-    # Those of probes come with bluegreen_probe; a flip's time with a flip.
-    seldom = {name for name in kit.METRICS if name.startswith("endpoint_")} | {"flipped_timestamp_seconds"}
+    seldom = {"flipped_timestamp_seconds"}  # comes with a flip
     missing = kit.METRICS.keys() - seldom - {name for name, _ in found} - {"configured_endpoints", "release_info"}
     assert not missing, missing
