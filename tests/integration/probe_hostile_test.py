@@ -78,6 +78,20 @@ def test_hostile_endpoint_is_told_and_disturbs_nothing(tls: bool, figures, tmp_p
             assert good.requests[-1].connection == 1, "its connection was kept all the while"
 
 
+def test_memory_stays_as_it_is_through_hundreds_of_such_answers(figures) -> None:
+    quick = "interval=20ms fast_interval=20ms timeout=400ms fall=2 rise=2 body=fine"
+    with HostileBackend() as good, HostileBackend("big_body") as bad:
+        with probing([good.address, bad.address], quick, workers=2) as (nginx, _):
+            sizes = []
+            for mode in ("big_body", "garbage", "cut", "big_body", "chunks", "endless_headers", "garbage", "reset", "cut"):
+                bad.mode, begun = mode, endpoint(nginx, 1)["probes"]
+                until(lambda: endpoint(nginx, 1)["probes"] > begun + 40, f"probes of {mode}", 20)
+                sizes.append(rss_kib(nginx))
+            # What is allocated once is allocated by then.
+            figures(probes=endpoint(nginx, 1)["probes"], rss_kib=sizes)
+            assert max(sizes[3:]) - sizes[2] <= 1024 or nginx.sanitized
+
+
 def test_body_without_end_is_cut_and_well_where_nobody_asks_for_a_body() -> None:
     with HostileBackend("big_body") as big, HostileBackend("chunks") as chunks:
         with probing([big.address, chunks.address]) as (nginx, _):
