@@ -101,6 +101,15 @@ def test_words_do_not_count_without_bluegreen_probe() -> None:
     with staged(2, probe=None) as stage:
         stage.finds("unhealthy", 0)
         assert stage.served() == {"a": 20, "b": 20}
+        stage.nginx.reload()  # workers read the words when they start
+        assert stage.served() == {"a": 20, "b": 20}
+
+
+def test_new_workers_know_what_was_found_before_them() -> None:
+    with staged(2) as stage:
+        stage.finds("unhealthy", 0)
+        stage.nginx.reload()
+        assert stage.served() == {"b": 40}
 
 
 def test_endpoint_of_another_table_starts_unknown_and_gets_requests() -> None:
