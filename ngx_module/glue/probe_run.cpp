@@ -157,6 +157,11 @@ bool make_window(ProbeRun& run) noexcept {
   return run.window != nullptr;
 }
 
+void forget_answer(ProbeRun& run) noexcept {
+  run.answer = core::ProbeAnswer(run.settings().method == core::ProbeMethod::kHead, run.window);
+  run.grpc = core::GrpcAnswer();
+}
+
 void set_port(sockaddr_storage& address, std::uint32_t port) noexcept {
   if (address.ss_family == AF_INET) {
     reinterpret_cast<sockaddr_in&>(address).sin_port = htons(static_cast<in_port_t>(port));
@@ -220,6 +225,7 @@ bool try_afresh(ProbeRun& run) noexcept {
     return false;
   }
   drop_connection(run);
+  forget_answer(run);  // it has been told that the connection ended
   open_connection(run);
   return true;
 }
@@ -247,8 +253,7 @@ void begin_run(ProbeRun& run) noexcept {
     run.ended(run, nullptr);
     return;
   }
-  run.answer = core::ProbeAnswer(run.settings().method == core::ProbeMethod::kHead, run.window);
-  run.grpc = core::GrpcAnswer();
+  forget_answer(run);
   if (run.peer.connection == nullptr) {
     open_connection(run);
     return;

@@ -18,6 +18,8 @@ modes
     silent            takes the request and says nothing
     reset             RST after accept                close      FIN after accept
     cut               closes in the middle of the headers
+    once, once_reset  answers the first request of a connection; closes, or resets it, at the next one, as when the
+                      end of a kept connection and a request on it cross each other
 
 A thread a connection. `die` closes the port and every connection by RST, as a killed process; `live` opens it
 again. For gRPC: grpc_health.py.
@@ -87,6 +89,7 @@ class HostileBackend:
             self._tls.sni_callback = lambda _, name, __: self.server_names.append(name)
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
+        self._again: set[int] = set()  # connections that have had an answer
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
 
@@ -166,7 +169,7 @@ class HostileBackend:
             if self._tls:
                 stream = self._tls.wrap_socket(connection, server_side=True)
             while self._one(stream, number):
-                pass
+                self._again.add(number)
         except OSError:  # the prober has closed, or we did
             pass
         finally:
@@ -200,7 +203,10 @@ class HostileBackend:
             stream.recv(1)  # until it is given up
         elif mode in ("reset", "tls_garbage"):
             _reset_at_close(stream)
-        elif mode in ("ok", "slow_bytes"):
+        elif mode.startswith("once") and number in self._again:
+            if mode == "once_reset":
+                _reset_at_close(stream)
+        elif mode in ("ok", "slow_bytes", "once", "once_reset"):
             return self._answer(stream, seen, slow=mode == "slow_bytes")
         return False
 

@@ -87,8 +87,12 @@ def test_connection_that_the_backend_has_closed_is_no_failure(backend) -> None:
             connections = len(backend.connections)
             backend.drop()
             until(lambda: len(backend.connections) > connections, "a new connection", 2)
-        found = until(lambda: endpoint(nginx)["probes"] >= 7 and endpoint(nginx), "more probes")
-        assert (found["health"], found["failures"]) == ("healthy", 0)
+        for mode in ("once", "once_reset"):
+            backend.mode, begun = mode, endpoint(nginx)["probes"]
+            found = until(lambda: endpoint(nginx)["probes"] >= begun + 4 and endpoint(nginx), "more probes")
+            assert (found["health"], found["failures"], found["last_error"]) == ("healthy", 0, "")
+            connections = [seen.connection for seen in backend.requests[-4:]]
+            assert len(set(connections)) < 4, "a kept connection was tried first"
 
 
 # --- HTTP: the answer
