@@ -8,7 +8,8 @@ answer there.
 
 Settings come from the command line, else from the environment: PORT, COLOR, APP_VERSION,
 DATABASE_URL. A version that starts with "broken" is never healthy; one that starts with "crash"
-exits at once: the tests need both.
+exits at once; one that starts with "inside" listens where only its own container's check reaches it:
+the tests need all three.
 """
 
 import argparse
@@ -35,7 +36,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = REQUEST_QUEUE
 
     def __init__(self, port, color, version, database):
-        super().__init__(("", port), Handler)
+        super().__init__(("127.0.0.1" if version.startswith("inside") else "", port), Handler)
         self.color = color
         self.version = version
         self.database = database

@@ -21,6 +21,16 @@ def test_five_deploys_under_load_fail_no_request_and_leave_none_stale(host, load
     assert host.started("mysql") == mysql
 
 
+def test_a_deploy_waits_for_nginx_to_have_probed_the_new_color(host):
+    done = host.deploy("v1" if host.status()["release"].endswith("v2") else "v2")
+    trace = done.stdout + done.stderr
+    assert "not waited for" not in trace, trace
+    status = host.status()
+    (endpoint,) = status["colors"][status["active"]]["endpoints"]
+    assert endpoint["health"] == "healthy", status
+    assert endpoint["probes"] >= 2, status
+
+
 def test_no_request_reaches_the_old_color_after_drain_said_0(host, loading):
     keeping = host.write_config("keep.json", keep_old="10m")
     with loading():

@@ -39,6 +39,16 @@ def test_an_image_that_crashes_at_start_is_50_long_before_the_time_is_up(host, u
     assert host.container(f"app_{host.idle()}") == ""
 
 
+def test_an_image_that_is_healthy_for_itself_but_not_for_nginx_is_50(host, untouched):
+    impatient = host.write_config("impatient.json", healthy_within="15s")
+    with untouched():
+        done = host.bgctl("deploy", host.image("inside-1"), config=impatient)
+    assert done.returncode == 50, explain(done)
+    assert "NGINX's probes did not find" in explain(done)
+    assert "refused" in explain(done)
+    assert host.container(f"app_{host.idle()}") == ""
+
+
 def test_a_registry_that_is_down_is_30(host, untouched):
     host.engine.docker("image", "rm", "--force", host.image(BIG), check=False)
     host.engine.stop_registry()

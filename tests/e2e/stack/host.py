@@ -17,7 +17,7 @@ from shell import await_condition, run
 
 BIN = Path(os.environ.get("BLUEGREEN_BIN", TOP / "build/release/bin"))
 COLORS = ("blue", "green")
-VERSIONS = ("v1", "v2", "v3", "broken-1", "crash-1")
+VERSIONS = ("v1", "v2", "v3", "broken-1", "crash-1", "inside-1")
 BIG = "big-1"  # more than a full disk takes
 # Made by scripts/base-image; the same Dockerfiles take the official ones where these can be had.
 NGINX_BASE, PYTHON_BASE = "bluegreen/base-nginx", "bluegreen/base-python"
