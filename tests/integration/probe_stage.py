@@ -106,9 +106,9 @@ class Steady:
     def check(self) -> None:
         """Nothing has changed, and nobody else probes as well."""
         start, seen = time.monotonic(), len(self.good.requests)
-        until(lambda: len(self.good.requests) >= seen + 4, "four more probes")
-        # The first of four may come at once.
-        assert time.monotonic() - start >= 3 * STEADY_INTERVAL * 15 / 16 - 0.05, "probed by more than one worker"
+        until(lambda: len(self.good.requests) >= seen + 3, "three more probes")
+        # The first of three may come at once.
+        assert time.monotonic() - start >= 2 * STEADY_INTERVAL * 15 / 16 - 0.05, "probed by more than one worker"
         assert [(e["health"], e["since"]) for e in endpoints(self.nginx)] == self.before
         assert len(events(self.nginx, "health")) == self.told, events(self.nginx, "health")
 
