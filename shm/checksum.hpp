@@ -16,30 +16,51 @@ namespace bluegreen::shm {
 
 namespace detail {
 
-constexpr std::array<std::uint32_t, 256> make_crc32c_table() noexcept {
-  std::array<std::uint32_t, 256> table{};
+using Crc32cTables = std::array<std::array<std::uint32_t, 256>, 8>;
+
+// Table i: what a byte does when i more bytes follow it.
+constexpr Crc32cTables make_crc32c_tables() noexcept {
+  Crc32cTables tables{};
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
     std::uint32_t value = byte;
     for (int bit = 0; bit < 8; ++bit) {
       value = (value >> 1) ^ ((value & 1U) != 0 ? 0x82F63B78U : 0U);
     }
-    table[byte] = value;
+    tables[0][byte] = value;
   }
-  return table;
+  for (std::size_t i = 1; i < tables.size(); ++i) {
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      const std::uint32_t before = tables[i - 1][byte];
+      tables[i][byte] = (before >> 8) ^ tables[0][before & 0xFFU];
+    }
+  }
+  return tables;
 }
 
-inline constexpr std::array<std::uint32_t, 256> kCrc32cTable = make_crc32c_table();
+inline constexpr Crc32cTables kCrc32c = make_crc32c_tables();
 
 }  // namespace detail
 
+// Eight bytes a step (slicing by 8, Kounavis and Berry, ISCC 2005): a status document has a
+// checksum for each of thousands of endpoints.
 inline std::uint32_t crc32c(const void* data, std::size_t size) noexcept {
   const auto* bytes = static_cast<const unsigned char*>(data);
   std::uint32_t value = 0xFFFFFFFFU;
-  for (std::size_t i = 0; i < size; ++i) {
-    // The table is constexpr: clang 14's analyzer does not see what is in it.
-    // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult)
-    value = (value >> 8) ^ detail::kCrc32cTable[(value ^ bytes[i]) & 0xFFU];
+  // The tables are constexpr: clang 14's analyzer does not see what is in them.
+  // NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult)
+  for (; size >= 8; size -= 8, bytes += 8) {
+    const std::uint32_t first =
+        value ^ (std::uint32_t{bytes[0]} | std::uint32_t{bytes[1]} << 8 |
+                 std::uint32_t{bytes[2]} << 16 | std::uint32_t{bytes[3]} << 24);
+    value = detail::kCrc32c[7][first & 0xFFU] ^ detail::kCrc32c[6][first >> 8 & 0xFFU] ^
+            detail::kCrc32c[5][first >> 16 & 0xFFU] ^ detail::kCrc32c[4][first >> 24] ^
+            detail::kCrc32c[3][bytes[4]] ^ detail::kCrc32c[2][bytes[5]] ^
+            detail::kCrc32c[1][bytes[6]] ^ detail::kCrc32c[0][bytes[7]];
   }
+  for (; size != 0; --size, ++bytes) {
+    value = (value >> 8) ^ detail::kCrc32c[0][(value ^ *bytes) & 0xFFU];
+  }
+  // NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult)
   return value ^ 0xFFFFFFFFU;
 }
 

@@ -26,3 +26,25 @@ TEST_CASE("mix64 gives the first outputs of splitmix64") {
   CHECK(mix64(1234567 + 0x9E3779B97F4A7C15ULL) == 3203168211198807973ULL);
   static_assert(mix64(0) == 0xE220A8397B1DCDAFULL);
 }
+
+TEST_CASE("CRC-32C is the same whatever the size and wherever the bytes lie") {
+  unsigned char bytes[80];
+  for (std::size_t i = 0; i < sizeof(bytes); ++i) {
+    bytes[i] = static_cast<unsigned char>(mix64(i));
+  }
+  const auto by_bits = [](const unsigned char* data, std::size_t size) {
+    std::uint32_t value = 0xFFFFFFFFU;
+    for (std::size_t i = 0; i < size; ++i) {
+      value ^= data[i];
+      for (int bit = 0; bit < 8; ++bit) {
+        value = (value >> 1) ^ ((value & 1U) != 0 ? 0x82F63B78U : 0U);
+      }
+    }
+    return value ^ 0xFFFFFFFFU;
+  };
+  for (std::size_t at = 0; at < 8; ++at) {
+    for (std::size_t size = 0; size + at <= sizeof(bytes); ++size) {
+      REQUIRE(crc32c(bytes + at, size) == by_bits(bytes + at, size));
+    }
+  }
+}

@@ -151,6 +151,34 @@ inline bool parse_endpoint(std::string_view text, Endpoint& out) noexcept {
   return true;
 }
 
+namespace detail {
+
+inline char* put_number(char* out, unsigned value) noexcept {
+  char digits[10];
+  std::size_t count = 0;
+  do {
+    digits[count++] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  while (count != 0) {
+    *out++ = digits[--count];
+  }
+  return out;
+}
+
+// Without printf: a status document has thousands of them.
+inline char* format_ipv4(const Endpoint& endpoint, char* out) noexcept {
+  for (std::size_t i = 0; i < 4; ++i) {
+    out = put_number(out, static_cast<unsigned char>(endpoint.address[i]));
+    *out++ = i < 3 ? '.' : ':';
+  }
+  out = put_number(out, endpoint.port);
+  *out = '\0';
+  return out;
+}
+
+}  // namespace detail
+
 // The reverse; NUL-terminated, returns the length, 0 for an endpoint that is not valid.
 inline std::size_t format_endpoint(const Endpoint& endpoint,
                                    char (&out)[kEndpointTextSize]) noexcept {
@@ -163,14 +191,14 @@ inline std::size_t format_endpoint(const Endpoint& endpoint,
     const std::string_view path = text_of(endpoint.address);
     length =
         std::snprintf(out, sizeof(out), "unix:%.*s", static_cast<int>(path.size()), path.data());
+  } else if (endpoint.family == Family::kIpv4) {
+    length = static_cast<int>(detail::format_ipv4(endpoint, out) - out);
   } else {
     char host[INET6_ADDRSTRLEN] = {};
-    const bool v6 = endpoint.family == Family::kIpv6;
-    if (::inet_ntop(v6 ? AF_INET6 : AF_INET, endpoint.address, host, sizeof(host)) == nullptr) {
+    if (::inet_ntop(AF_INET6, endpoint.address, host, sizeof(host)) == nullptr) {
       return 0;
     }
-    length = std::snprintf(out, sizeof(out), v6 ? "[%s]:%u" : "%s:%u", host,
-                           static_cast<unsigned>(endpoint.port));
+    length = std::snprintf(out, sizeof(out), "[%s]:%u", host, static_cast<unsigned>(endpoint.port));
   }
   return length > 0 ? static_cast<std::size_t>(length) : 0;
 }

@@ -35,6 +35,9 @@ class BoundedWriter {
     ++used_;
   }
   void text(std::string_view text) noexcept {
+    if (grow_ != nullptr && used_ <= size_ && text.size() > size_ - used_) {
+      grow_(buffer_, size_);
+    }
     if (used_ > size_ || text.size() > size_ - used_) {
       for (const char c : text) {
         put(c);
@@ -48,20 +51,23 @@ class BoundedWriter {
   }
   void number(std::uint64_t value) noexcept {
     char digits[20];
-    std::size_t count = 0;
+    std::size_t begin = sizeof(digits);
     do {
-      digits[count++] = static_cast<char>('0' + value % 10);
+      digits[--begin] = static_cast<char>('0' + value % 10);
       value /= 10;
     } while (value != 0);
-    while (count != 0) {
-      put(digits[--count]);
-    }
+    text({digits + begin, sizeof(digits) - begin});
   }
   // A JSON string. What is not ASCII comes from a file that anybody may have damaged and need not
   // be UTF-8: it is shown as '?', so the document always parses.
   void json(std::string_view value) noexcept {
     put('"');
-    for (const char c : value) {
+    std::size_t plain = 0;
+    while (plain < value.size() && is_plain(value[plain])) {
+      ++plain;
+    }
+    text(value.substr(0, plain));  // most of them as a whole
+    for (const char c : value.substr(plain)) {
       const auto byte = static_cast<unsigned char>(c);
       if (c == '"' || c == '\\') {
         put('\\');
@@ -79,6 +85,8 @@ class BoundedWriter {
   }
 
  private:
+  static bool is_plain(char c) noexcept { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; }
+
   char* buffer_;
   std::size_t size_;
   Grow grow_;

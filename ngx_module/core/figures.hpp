@@ -67,8 +67,9 @@ struct Workers {
   std::uint32_t attached = 0;  // of these, to the control region with the id asked for
 };
 
-// Which slots are live, asked once for a whole document.
+// Which slots are live, asked once for a whole document. What a slot has that was never taken is 0.
 struct LiveSlots {
+  bool taken[shm::kMaxSlots] = {};
   bool live[shm::kMaxSlots] = {};
   Workers workers;
 };
@@ -79,6 +80,8 @@ LiveSlots live_slots(const shm::TelemetryRegion& region, std::uint64_t control_i
   LiveSlots out;
   for (std::uint32_t i = 0; i < shm::kMaxSlots; ++i) {
     const shm::Slot& slot = region.slots[i];
+    // Acquire pairs with take_slot's store, which comes before the slot's first figure.
+    out.taken[i] = slot.pid.load(std::memory_order_acquire) != 0;
     // Acquire in both pairs with the owner's release stores in take_slot and attach.
     if (slot.state.load(std::memory_order_acquire) == 0 || !life(i)) {
       continue;
@@ -99,6 +102,9 @@ inline AppFigures sum_slots(const shm::TelemetryRegion& region, std::uint32_t ap
     return sum;
   }
   for (std::uint32_t i = 0; i < shm::kMaxSlots; ++i) {
+    if (!slots.taken[i]) {
+      continue;
+    }
     for (const shm::Color color : shm::kColors) {
       const std::size_t c = shm::index_of(color);
       add(sum.color[c], region.slots[i].counters[app][c], slots.live[i]);

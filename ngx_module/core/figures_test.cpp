@@ -14,6 +14,7 @@ std::unique_ptr<shm::TelemetryRegion> region_with_three_slots() {
   for (std::uint64_t i = 0; i < 3; ++i) {
     shm::Slot& slot = region->slots[i * 60];
     slot.state = 1;
+    slot.pid = 100;
     slot.attached_control = i == 2 ? 8 : 7;
     slot.counters[5][0].in_flight = i + 1;
     slot.counters[5][0].requests = 10 * (i + 1);

@@ -9,8 +9,9 @@ void key(BoundedWriter& out, std::string_view name, bool first = false) noexcept
   if (!first) {
     out.put(',');
   }
-  out.json(name);
-  out.put(':');
+  out.put('"');
+  out.text(name);  // ours, and plain
+  out.text("\":");
 }
 
 void two_digits(BoundedWriter& out, std::uint64_t value) noexcept {
@@ -236,6 +237,12 @@ void render_color(BoundedWriter& out, const ColorStatus& color) noexcept {
   out.put('}');
 }
 
+// A tag is never 0.
+std::uint64_t tag_at(const ColorStatus& color, std::uint32_t place) noexcept {
+  const std::uint64_t noted = color.tags[place];
+  return noted != 0 ? noted : shm::tag_of(color.endpoints[place], color.generation);
+}
+
 }  // namespace
 
 void render_time(BoundedWriter& out, std::uint64_t unix_ns) noexcept {
@@ -330,12 +337,18 @@ void render_tail(BoundedWriter& out, const StatusHead& head,
   out.text("]}\n");
 }
 
+void note_tags(ColorStatus& color) noexcept {
+  for (std::uint32_t i = 0; color.health != nullptr && i < color.count; ++i) {
+    color.tags[i] = shm::tag_of(color.endpoints[i], color.generation);
+  }
+}
+
 bool endpoint_detail(const ColorStatus& color, std::uint32_t place,
                      shm::HealthDetail& out) noexcept {
   if (color.health == nullptr || place >= shm::kMaxEndpoints) {
     return false;
   }
-  const std::uint64_t tag = shm::tag_of(color.endpoints[place], color.generation);
+  const std::uint64_t tag = tag_at(color, place);
   // A prober at work writes the detail that counts once in a probe: it is there again at once.
   for (int tries = 0; tries < 3; ++tries) {
     if (shm::read_detail(color.health[place], tag, out)) {
@@ -348,8 +361,7 @@ bool endpoint_detail(const ColorStatus& color, std::uint32_t place,
 
 shm::Health endpoint_health(const ColorStatus& color, std::uint32_t place) noexcept {
   return color.health != nullptr && place < shm::kMaxEndpoints
-             ? shm::health_of(color.health[place],
-                              shm::tag_of(color.endpoints[place], color.generation))
+             ? shm::health_of(color.health[place], tag_at(color, place))
              : shm::Health::kUnknown;
 }
 

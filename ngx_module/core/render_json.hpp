@@ -36,6 +36,7 @@ struct ColorStatus {
   const shm::HealthRecord* health = nullptr;  // by place in the table; nullptr: nothing is known
   std::uint64_t generation = 0;               // of the table
   Traffic traffic;
+  std::uint64_t tags[shm::kMaxEndpoints] = {};  // of the endpoints, once they were noted
 };
 
 struct AppStatus {
@@ -66,6 +67,8 @@ struct StatusHead {
 
 void render_head(BoundedWriter& out, const StatusHead& head) noexcept;
 // What is known about the endpoint at a place of the table; false: nothing.
+// Works the tags out, so that each question about an endpoint does not.
+void note_tags(ColorStatus& color) noexcept;
 bool endpoint_detail(const ColorStatus& color, std::uint32_t place,
                      shm::HealthDetail& out) noexcept;
 shm::Health endpoint_health(const ColorStatus& color, std::uint32_t place) noexcept;

@@ -65,6 +65,7 @@ core::AppStatus model_of(const MainConf& conf, const Upstream& upstream,
                        table.count,
                        upstream.app->board != nullptr ? upstream.app->board->health[c] : nullptr,
                        table.generation,
+                       {},
                        {}};
   }
   return model;
@@ -122,7 +123,8 @@ bool sees_region(const MainConf& conf, const Model& model, core::Basis basis) no
 // A slot that had no tries of this color has no latencies either, and its part of the file may be a
 // hole, which reading would fill.
 void fill_traffic(core::Traffic& traffic, core::Buckets (&buckets)[core::kPhases],
-                  const MainConf& conf, const App& app, std::size_t color) noexcept {
+                  const MainConf& conf, const App& app, std::size_t color,
+                  const core::LiveSlots& slots) noexcept {
   for (core::Buckets& phase : buckets) {
     phase = core::Buckets();
   }
@@ -130,7 +132,7 @@ void fill_traffic(core::Traffic& traffic, core::Buckets (&buckets)[core::kPhases
   // A worker without a slot has a board, but no place among the counters.
   const bool summed = region != nullptr && app.board != nullptr && app.index < shm::kMaxApps;
   for (std::uint32_t i = 0; summed && i < shm::kMaxSlots; ++i) {
-    if (core::shown(region->slots[i].counters[app.index][color].tries) != 0) {
+    if (slots.taken[i] && core::shown(region->slots[i].counters[app.index][color].tries) != 0) {
       core::add(traffic, buckets, app.board->slots[i].colors[color]);
     }
   }
@@ -202,7 +204,8 @@ void fill(Model& model, MainConf& conf, const App* only) noexcept {
     if (wanted && model.count < shm::kMaxApps) {
       core::AppStatus& app = model.apps[model.count++] = model_of(conf, upstream, slots);
       for (std::size_t c = 0; c < 2; ++c) {
-        fill_traffic(app.colors[c].traffic, model.buckets[c], conf, *upstream.app, c);
+        fill_traffic(app.colors[c].traffic, model.buckets[c], conf, *upstream.app, c, slots);
+        core::note_tags(app.colors[c]);
         app.colors[c].traffic.buckets = only != nullptr ? model.buckets[c] : nullptr;
       }
       model.sees_its_region =

@@ -59,7 +59,8 @@ class Many:
                      + "".join(upstream(region.app, f"bluegreen {region.app};") for region in self.regions)
                      + server(ours, self.regions[-1].app)
                      + f"server {{ listen 127.0.0.1:{self.port} reuseport;\n{locations}"
-                       "location = /status { bluegreen_status; }\n }\n")
+                       "location = /status { bluegreen_status; }\n"
+                       f"location = /page {{ root {folder}; }}\n }}\n")
         self.ours = Front("many", folder, self.http, ours, ours=True)
 
 
