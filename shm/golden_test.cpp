@@ -1,4 +1,4 @@
-// The layout of both regions, byte by byte, against golden/*.hex.
+// The layout of both regions, byte by byte, against golden/*.hex; telemetry in its two parts.
 //
 // A golden file holds each 16-byte line of a sample region (sample_regions.hpp) that is not all
 // zero, as "offset: bytes". A difference is a change of the ABI: the version must be raised. Only
@@ -114,4 +114,30 @@ TEST_CASE("Golden telemetry region is written as it was and read as it was") {
   CHECK(counters.responses[1] == 22);
   CHECK(counters.no_response == 31);
   CHECK(counters.withdrawn == 34);
+}
+
+TEST_CASE("Golden second part of telemetry is written as it was and read as it was") {
+  const auto control = sample::make_control();
+  const auto detail = sample::make_detail(*control);
+  const std::string file =
+      golden("telemetry_detail.hex", sparse_hex(detail.get(), sizeof(*detail)));
+  CHECK(sparse_hex(detail.get(), sizeof(*detail)) == file);
+
+  auto read = sample::make_zeroed<sample::DetailOfOne>();
+  REQUIRE(parse_hex(file, read.get(), sizeof(*read)));
+  CHECK(apps_with_detail(read->header, sample::kTelemetryId, detail_file_size(1)) == 1);
+  const LeaseHolder prober = lease_holder(read->header.lease.holder);
+  CHECK(prober.epoch == 1);
+  CHECK(prober.slot == 1);
+  Event event{};
+  REQUIRE(read_event(read->events, 1, event));
+  CHECK(event.after == static_cast<std::uint8_t>(Health::kUnhealthy));
+  CHECK(text_of(event.text) == "connect: Connection refused");
+  const EndpointTable& table = control->apps[0].tables[1][1];
+  HealthDetail health{};
+  REQUIRE(
+      read_detail(read->app.health[1][0], tag_of(table.endpoints[0], table.generation), health));
+  CHECK(health.status == 503);
+  CHECK(text_of(health.last_error) == "status 503, expected 200-399");
+  CHECK(read->app.slots[1].colors[1].total.buckets[kBuckets - 1] == 80);
 }

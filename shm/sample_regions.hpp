@@ -13,6 +13,7 @@
 #include <string>
 
 #include "shm/control_region.hpp"
+#include "shm/telemetry_detail.hpp"
 #include "shm/telemetry_region.hpp"
 
 namespace bluegreen::shm::sample {
@@ -126,6 +127,65 @@ inline Zeroed<TelemetryRegion> make_telemetry(const ControlRegion& control) {
   counters.fallbacks.store(44, kAlone);
   counters.refused.store(45, kAlone);
   return region;
+}
+
+// The second part of that file, for one application: a prober, a health, an event, a worker's
+// figures.
+struct DetailOfOne {
+  DetailHeader header;
+  EventRing events;
+  char zero[offsetof(TelemetryDetail, apps) - offsetof(TelemetryDetail, zero)];
+  AppDetail app;
+};
+static_assert(offsetof(DetailOfOne, app) == offsetof(TelemetryDetail, apps));
+
+inline Zeroed<DetailOfOne> make_detail(const ControlRegion& control) {
+  auto detail = make_zeroed<DetailOfOne>();
+  make_detail_header(detail->header, kTelemetryId);
+  LeaseHolder prober{0, 1};
+  try_take_lease(detail->header.lease, prober, 55, 0, [](std::uint32_t) { return true; });
+  Event event{};
+  event.unix_ns = kTime + 60;
+  event.kind = static_cast<std::uint32_t>(EventKind::kHealth);
+  event.pid = 1001;
+  event.color = 1;
+  event.before = static_cast<std::uint8_t>(Health::kHealthy);
+  event.after = static_cast<std::uint8_t>(Health::kUnhealthy);
+  event.weight = 2500;
+  event.generation = 61;
+  set_text(event.endpoint, "10.1.2.3:80");
+  set_text(event.text, "connect: Connection refused");
+  add_event(detail->events, event);
+  const EndpointTable& table = control.apps[0].tables[1][1];
+  HealthDetail health{};
+  health.tag = tag_of(table.endpoints[0], table.generation);
+  health.since_unix_ns = kTime + 62;
+  health.checked_unix_ns = kTime + 63;
+  health.probes = 64;
+  health.failures = 65;
+  health.latency_us = 66;
+  health.status = 503;
+  health.health = static_cast<std::uint8_t>(Health::kUnhealthy);
+  health.successes_in_row = 67;
+  health.failures_in_row = 68;
+  set_text(health.last_error, "status 503, expected 200-399");
+  write_health(detail->app.health[1][0], prober.epoch, health);
+  // Relaxed pairs with nothing: one thread.
+  constexpr auto kAlone = std::memory_order_relaxed;
+  detail->header.told_control.store(69, kAlone);
+  detail->app.health_moves.store(70, kAlone);
+  detail->app.told_word.store(71, kAlone);
+  ColorDetail& figures = detail->app.slots[1].colors[1];
+  figures.connect_errors.store(72, kAlone);
+  figures.timeouts.store(73, kAlone);
+  figures.other_errors.store(74, kAlone);
+  figures.retries.store(75, kAlone);
+  figures.bytes_in.store(76, kAlone);
+  figures.bytes_out.store(77, kAlone);
+  figures.connect.buckets[1].store(78, kAlone);
+  figures.first_byte.buckets[2].store(79, kAlone);
+  figures.total.buckets[kBuckets - 1].store(80, kAlone);
+  return detail;
 }
 
 // A folder of the test's own that is gone with it.

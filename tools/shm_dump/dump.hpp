@@ -17,6 +17,9 @@ enum class Kind : std::uint8_t { kByMagic, kControl, kTelemetry };
 bool dump_control(std::ostream& out, const RegionImage& image);
 bool dump_telemetry(std::ostream& out, const RegionImage& image);
 
+// Its second part, which readers of the first do without: says nothing about wholeness.
+void dump_detail(std::ostream& out, const RegionImage& image, std::uint64_t region_id);
+
 // Opens and dumps. 0 whole, 1 damaged, 2 not readable, or by its magic no region.
 int dump_file(std::ostream& out, std::ostream& errors, const std::string& path, Kind kind);
 

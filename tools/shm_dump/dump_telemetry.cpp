@@ -156,7 +156,9 @@ bool dump_telemetry(std::ostream& out, const RegionImage& image) {
   Names names;
   const bool named = print_names(out, image, names);
   const bool mirrored = print_mirrors(out, image, names);
-  return print_slots(out, image, names) && good && named && mirrored;
+  const bool slots = print_slots(out, image, names);
+  dump_detail(out, image, header->id);
+  return slots && good && named && mirrored;
 }
 
 }  // namespace bluegreen::shm_dump

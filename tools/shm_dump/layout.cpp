@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "shm/control_region.hpp"
+#include "shm/telemetry_detail.hpp"
 #include "shm/telemetry_region.hpp"
 #include "tools/shm_dump/dump.hpp"
 
@@ -150,7 +151,7 @@ void print_control(std::ostream& out) {
 
 void print_telemetry(std::ostream& out) {
   heading(out, "TelemetryRegion", sizeof(TelemetryRegion),
-          "`shm/telemetry_region.hpp`; the whole file");
+          "`shm/telemetry_region.hpp`; the first part of the file");
   FIELD(TelemetryRegion, header);
   FIELD(TelemetryRegion, zero1);
   FIELD(TelemetryRegion, slotless);
@@ -198,6 +199,96 @@ void print_telemetry(std::ostream& out) {
   FIELD(Counters, refused);
 }
 
+void print_detail(std::ostream& out) {
+  heading(out, "TelemetryDetail", sizeof(TelemetryDetail),
+          "`shm/telemetry_detail.hpp`; behind the TelemetryRegion in the file, which ends behind "
+          "any of "
+          "the `apps`");
+  FIELD(TelemetryDetail, header);
+  FIELD(TelemetryDetail, events);
+  FIELD(TelemetryDetail, zero);
+  FIELD(TelemetryDetail, apps);
+  heading(out, "DetailHeader", sizeof(DetailHeader), "the TelemetryDetail's `header`");
+  FIELD(DetailHeader, magic);
+  FIELD(DetailHeader, version);
+  FIELD(DetailHeader, app_size);
+  FIELD(DetailHeader, slot_size);
+  FIELD(DetailHeader, buckets);
+  FIELD(DetailHeader, region_id);
+  FIELD(DetailHeader, zero1);
+  FIELD(DetailHeader, crc);
+  FIELD(DetailHeader, lease);
+  FIELD(DetailHeader, told_control);
+  FIELD(DetailHeader, zero2);
+  heading(out, "ProberLease", sizeof(ProberLease), "`shm/prober_lease.hpp`");
+  FIELD(ProberLease, holder);
+  FIELD(ProberLease, renewed_ns);
+  FIELD(ProberLease, zero);
+  heading(out, "EventRing", sizeof(EventRing), "`shm/event_ring.hpp`");
+  FIELD(EventRing, count);
+  FIELD(EventRing, zero);
+  FIELD(EventRing, events);
+  heading(out, "Event", sizeof(Event), "one of the EventRing's `events`");
+  FIELD(Event, number);
+  FIELD(Event, unix_ns);
+  FIELD(Event, kind);
+  FIELD(Event, pid);
+  FIELD(Event, app);
+  FIELD(Event, color);
+  FIELD(Event, before);
+  FIELD(Event, after);
+  FIELD(Event, weight);
+  FIELD(Event, generation);
+  FIELD(Event, endpoint);
+  FIELD(Event, text);
+  FIELD(Event, crc);
+  heading(out, "AppDetail", sizeof(AppDetail), "one of the TelemetryDetail's `apps`");
+  FIELD(AppDetail, health_moves);
+  FIELD(AppDetail, told_word);
+  FIELD(AppDetail, zero1);
+  FIELD(AppDetail, health);
+  FIELD(AppDetail, slots);
+  heading(out, "HealthRecord", sizeof(HealthRecord),
+          "`shm/health_word.hpp`; an AppDetail's `health[color][place in the table]`");
+  FIELD(HealthRecord, word);
+  FIELD(HealthRecord, zero);
+  FIELD(HealthRecord, details);
+  heading(out, "HealthDetail", sizeof(HealthDetail), "one of the two in a HealthRecord");
+  FIELD(HealthDetail, crc);
+  FIELD(HealthDetail, epoch);
+  FIELD(HealthDetail, tag);
+  FIELD(HealthDetail, since_unix_ns);
+  FIELD(HealthDetail, checked_unix_ns);
+  FIELD(HealthDetail, probes);
+  FIELD(HealthDetail, failures);
+  FIELD(HealthDetail, latency_us);
+  FIELD(HealthDetail, status);
+  FIELD(HealthDetail, health);
+  FIELD(HealthDetail, zero1);
+  FIELD(HealthDetail, successes_in_row);
+  FIELD(HealthDetail, failures_in_row);
+  FIELD(HealthDetail, zero2);
+  FIELD(HealthDetail, last_error);
+  heading(out, "SlotDetail", sizeof(SlotDetail), "an AppDetail's `slots[worker slot]`");
+  FIELD(SlotDetail, colors);
+  FIELD(SlotDetail, zero);
+  heading(out, "ColorDetail", sizeof(ColorDetail), "a SlotDetail's `colors[color]`");
+  FIELD(ColorDetail, connect_errors);
+  FIELD(ColorDetail, timeouts);
+  FIELD(ColorDetail, other_errors);
+  FIELD(ColorDetail, retries);
+  FIELD(ColorDetail, bytes_in);
+  FIELD(ColorDetail, bytes_out);
+  FIELD(ColorDetail, zero);
+  FIELD(ColorDetail, connect);
+  FIELD(ColorDetail, first_byte);
+  FIELD(ColorDetail, total);
+  heading(out, "Distribution", sizeof(Distribution),
+          "`shm/histogram.hpp`; a ColorDetail's `total`");
+  FIELD(Distribution, sum_us);
+  FIELD(Distribution, buckets);
+}
+
 #undef FIELD
 
 }  // namespace
@@ -208,6 +299,7 @@ void print_layout(std::ostream& out) {
   print_shared(out);
   print_control(out);
   print_telemetry(out);
+  print_detail(out);
 }
 
 }  // namespace bluegreen::shm_dump

@@ -60,6 +60,28 @@ TEST_CASE("shm_dump prints a whole control region") {
   CHECK(d.says("free records: 62\n"));
 }
 
+TEST_CASE("shm_dump prints who probes and what the probes found") {
+  sample::TemporaryFolder folder;
+  const std::string path = folder.file("t");
+  const auto control = sample::make_control();
+  write(path, *sample::make_telemetry(*control));
+  CHECK(dump(path).says("no second part: no health, no events, no latencies\n"));
+  const auto detail = sample::make_detail(*control);
+  std::ofstream(path, std::ios::binary | std::ios::app)
+      .write(reinterpret_cast<const char*>(detail.get()), sizeof(*detail));
+  const Dump d = dump(path);
+  INFO(d.out);
+  CHECK(d.code == 0);
+  CHECK(d.says("prober: slot 1, epoch 1\nevents: 1\nhealth of application 0: moves 70\n"));
+  CHECK(d.says("  green 0: unhealthy, epoch 1, tag "));
+  CHECK(d.says(", probes 64, failures 65, status 503, 66 us, \"status 503, expected 200-399\"\n"));
+  detail->app.health[1][0].details[1].probes = 1;
+  write(path, *sample::make_telemetry(*control));
+  std::ofstream(path, std::ios::binary | std::ios::app)
+      .write(reinterpret_cast<const char*>(detail.get()), sizeof(*detail));
+  CHECK(dump(path).says(", its detail does not count\n"));
+}
+
 TEST_CASE("shm_dump prints a whole telemetry region, with the life of its slots") {
   sample::TemporaryFolder folder;
   const std::string path = folder.file("t");
