@@ -105,6 +105,7 @@ json app_json(const AppView& app) {
   }
   const shm::Route& route = app.snapshot->route;
   const shm::EndpointTable& active = app.snapshot->tables[shm::index_of(route.active)];
+  const std::string flipped = utc_time_of_ns(app.snapshot->flipped_unix_ns);
   json document = {
       {"state", "ok"},
       {"active", shm::name_of(route.active)},
@@ -112,7 +113,8 @@ json app_json(const AppView& app) {
       {"weight", route.weight},
       {"flags", flag_names(app)},
       {"release", shm::text_of(active.release)},
-      {"flipped_at", utc_time_of_ns(app.snapshot->flipped_unix_ns)},
+      {"flipped", flipped.empty() ? json(nullptr) : json(flipped)},
+      {"flipped_at", flipped},
       {"colors",
        {{"blue", color_json(app, Color::kBlue)}, {"green", color_json(app, Color::kGreen)}}}};
   if (app.hold_left.count() > 0) {

@@ -128,7 +128,8 @@ TEST_CASE("Slow start by probes is for those that are proved up, and only where 
   CHECK(health.rises_from == 0);
 }
 
-TEST_CASE("Field that ignores probes counts those that have not failed; forgiving keeps the probes") {
+TEST_CASE(
+    "Field that ignores probes counts those that have not failed; forgiving keeps the probes") {
   const HealthRules rules;
   Candidate list[3];
   for (Candidate& candidate : list) {

@@ -309,6 +309,14 @@ void render_app(BoundedWriter& out, const AppStatus& app, bool first) noexcept {
   }
   key(out, "release");
   out.json(app.colors[shm::index_of(app.route.active)].release);
+  key(out, "flipped");
+  if (app.flipped_unix_ns != 0) {
+    out.put('"');
+    render_time(out, app.flipped_unix_ns);
+    out.put('"');
+  } else {
+    out.text("null");
+  }
   key(out, "source");
   out.json(app.source);
   key(out, "colors");

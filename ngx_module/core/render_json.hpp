@@ -44,7 +44,8 @@ struct AppStatus {
   std::string_view source;  // region, mirror, defaults, nothing
   shm::Route route;
   std::uint64_t generation = 0;
-  std::uint64_t hold_left_ms = 0;  // 0: no hold that counts
+  std::uint64_t flipped_unix_ns = 0;  // when `active` last became another one; 0: not known
+  std::uint64_t hold_left_ms = 0;     // 0: no hold that counts
   ColorStatus colors[2];
 };
 

@@ -66,7 +66,7 @@ TEST_CASE("Document has the contract's shape") {
       R"("workers":{"live":0,"attached":0},"instance":"00000000000000ab",)"
       R"("prober":{"pid":7,"epoch":3},"apps":{"app":{"active":"green",)"
       R"("generation":1234567890123,"weight":250,"flags":["fallback","closed_blue"],)"
-      R"("release":"v\"2","source":"region","colors":{"blue":{"release":"v1","in_flight":3,)"
+      R"("release":"v\"2","flipped":null,"source":"region","colors":{"blue":{"release":"v1","in_flight":3,)"
       R"("requests":40,"waiting":0,"weighted":0,"previews":0,"fallbacks":0,"refused":7,)"
       R"("responses":{"1xx":0,"2xx":0,"3xx":0,"4xx":0,"5xx":0,"none":0},"tries":0,"failures":0,)"
       R"("retries":0,"connect_errors":0,"timeouts":0,"other_errors":0,"bytes_in":0,"bytes_out":0,)"

@@ -142,6 +142,14 @@ void generation(Samples& out, const MetricsPage& page) noexcept {
   });
 }
 
+void flipped(Samples& out, const MetricsPage& page) noexcept {
+  each_app(page, [&out](const AppStatus& app, const Label& name) noexcept {
+    if (app.flipped_unix_ns != 0) {
+      out.add_decimal(app.flipped_unix_ns / 1000000, 3, name);
+    }
+  });
+}
+
 void weight(Samples& out, const MetricsPage& page) noexcept {
   each_app(page, [&out](const AppStatus& app, const Label& name) noexcept {
     out.add_decimal(app.route.weight, 4, name);
@@ -303,6 +311,8 @@ constexpr Metric kMetrics[] = {
      start_time},
     {"bluegreen_active", Type::kGauge, "Which color is active.", active},
     {"bluegreen_generation", Type::kGauge, "Generation of the route in force.", generation},
+    {"bluegreen_flipped_timestamp_seconds", Type::kGauge,
+     "When the active color last became another one, Unix time.", flipped},
     {"bluegreen_weight_ratio", Type::kGauge, "Share of the color that is not active.", weight},
     {"bluegreen_flag", Type::kGauge, "Which flags of the route are set.", flags},
     {"bluegreen_release_info", Type::kGauge, "The release that a color has.", releases},

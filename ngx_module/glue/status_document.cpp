@@ -41,6 +41,17 @@ core::AppFigures figures_of(const MainConf& conf, const App& app,
   return figures;
 }
 
+// The controller writes it behind the word: what was copied with the word may be the flip before.
+std::uint64_t flipped_unix_ns(const MainConf& conf, const Upstream& upstream) noexcept {
+  const shm::ControlRegion* const region = conf.control.region();
+  if (upstream.route.basis() != core::Basis::kRegion || region == nullptr ||
+      upstream.route.index() >= shm::kMaxApps) {
+    return 0;
+  }
+  // Relaxed pairs with the controller's store: shown to people only.
+  return region->apps[upstream.route.index()].flipped_unix_ns.load(std::memory_order_relaxed);
+}
+
 core::AppStatus model_of(const MainConf& conf, const Upstream& upstream,
                          const core::LiveSlots& slots) noexcept {
   core::AppStatus model;
@@ -48,6 +59,7 @@ core::AppStatus model_of(const MainConf& conf, const Upstream& upstream,
   model.source = source_of(upstream.route.basis());
   model.route = upstream.route.snapshot().route;
   model.generation = upstream.route.snapshot().generation;
+  model.flipped_unix_ns = flipped_unix_ns(conf, upstream);
   model.hold_left_ms = hold_in_force(upstream) ? upstream.gate.hold_until - ngx_current_msec : 0;
   if (model.hold_left_ms == 0) {
     // Its time is over: nobody waits, and `bgctl status` says so too.

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "shm/clock.hpp"
 #include "shm/control_region.hpp"
 
 namespace {
@@ -222,6 +223,8 @@ int main(int argc, char** argv) {
   Route route = route_of(region, index);
   if (args[0] == "switch") {
     store(region, index, flipped(route, color));
+    // Relaxed pairs with readers that show it to people.
+    region.apps[index].flipped_unix_ns.store(clock_ns(CLOCK_REALTIME), std::memory_order_relaxed);
     return 0;
   }
   if (args[0] == "close" && route.active != color) {

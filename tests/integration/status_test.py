@@ -34,6 +34,8 @@ def test_document_has_the_contracts_shape() -> None:
             assert re.fullmatch("[0-9a-f]{16}", document.pop("instance"))
             assert document.pop("prober").keys() == {"pid", "epoch"}
             assert isinstance(document.pop("events"), list)
+            flipped = document["apps"]["app"].pop("flipped")
+            assert abs(datetime.fromisoformat(flipped).timestamp() - time.time()) < 10
             for color in ("blue", "green"):
                 shown = document["apps"]["app"]["colors"][color]
                 answers, latency = shown.pop("responses"), shown.pop("latency")
@@ -172,12 +174,17 @@ def test_metrics_satisfy_promtool_and_count_what_the_document_counts() -> None:
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
             assert checked.returncode == 0 and checked.stdout == "", checked.stdout
             lines = text.splitlines()
+            assert "bluegreen_flipped_timestamp_seconds{" not in text and nginx.status()["apps"]["app"]["flipped"] is None
             assert 'bluegreen_requests_total{app="app",color="blue"} 3' in lines
             assert 'bluegreen_active{app="app",color="blue"} 1' in lines
             assert 'bluegreen_release_info{app="app",color="blue",release="v1"} 1' in lines
             assert "bluegreen_control_ok 1" in lines
             ended = request(nginx.port, "/bluegreen/status?format=openmetrics").body
             assert ended.endswith(b"\n# EOF\n")
+            region.switch("green")
+            text = request(nginx.port, "/bluegreen/status?format=prometheus").body.decode()
+            (flipped,) = re.findall('^bluegreen_flipped_timestamp_seconds{app="app"} ([0-9.]+)$', text, re.MULTILINE)
+            assert abs(float(flipped) - time.time()) < 10
 
 
 def test_telemetry_belongs_to_the_workers_user_alone() -> None:
