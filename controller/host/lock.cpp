@@ -30,8 +30,9 @@ constexpr milliseconds kBetweenTries{2};
 constexpr milliseconds kLeastWait{20};
 // Housekeeping is a stop with its grace, or the removal of some images.
 constexpr milliseconds kHousekeepingWait{20'000};
-// It takes its holder file away first and frees the lock a moment later.
-constexpr milliseconds kReleaseTakes{200};
+// A holder takes its file away first and frees the lock a moment later; one that has just got the
+// lock needs a moment to say who it is. On a busy machine a moment is long.
+constexpr milliseconds kNamelessWait{2'000};
 // A holder that has just got the lock needs a moment to say who it is.
 constexpr int kHolderReads = 10;
 
@@ -179,7 +180,7 @@ Result<HostLock> HostLock::acquire(const std::string& run_dir, const std::string
                 error == EACCES ? "run bgctl as root, or set BGCTL_RUN_DIR" : "");
   }
   const auto begin = steady_clock::now();
-  auto deadline = begin + std::max(wait, kLeastWait);
+  const auto deadline = begin + std::max(wait, kLeastWait);
   while (::flock(lock.fd_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) {
       return fail(ExitCode::kUsage, path + ": cannot be locked: " + reason(errno));
@@ -187,10 +188,11 @@ Result<HostLock> HostLock::acquire(const std::string& run_dir, const std::string
     const auto now = steady_clock::now();
     if (now >= deadline) {
       const auto present = lock_holder(run_dir, name);
-      if (!present || !is_housekeeping(*present) || now >= begin + kHousekeepingWait) {
+      const bool passes = !present || is_housekeeping(*present);
+      const milliseconds longest = present ? kHousekeepingWait : kNamelessWait;
+      if (!passes || now >= begin + std::max(wait, longest)) {
         return tl::unexpected(locked(run_dir, name, what));
       }
-      deadline = now + kReleaseTakes;
     }
     pause(kBetweenTries);
   }
