@@ -20,7 +20,4 @@ struct MetricsPage {
 
 void render_metrics(BoundedWriter& out, const MetricsPage& page, bool open_metrics) noexcept;
 
-// A label's value between quotes, escaped. What is no printable ASCII is shown as '?'.
-void render_label_value(BoundedWriter& out, std::string_view value) noexcept;
-
 }  // namespace bluegreen::core
