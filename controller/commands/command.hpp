@@ -1,9 +1,10 @@
 // What a command is: one row of one table, and what it gets to work with.
 //
 // command_table.cpp lists every command (name, arguments, options, one line of help, function);
-// `--help`, the parser and later the man page and the completion read that table and nothing else.
-// cli.cpp turns argv into an Invocation by it, makes the CommandContext and calls the function; a
-// command never sees argv. It returns what `finish`, `fail` or `done` return: the exit code.
+// `--help`, the parser, the man page (man.cpp) and the completion (completion.cpp) read that table
+// and nothing else. cli.cpp turns argv into an Invocation by it, makes the CommandContext and calls
+// the function; a command never sees argv. It returns what `finish`, `fail` or `done` return: the
+// exit code.
 //
 // To add a command: a file commands/NAME.cpp with `int NAME_command(CommandContext&)`, its
 // declaration below, its row in command_table.cpp, its file in commands/CMakeLists.txt.
@@ -31,6 +32,7 @@ struct ArgumentSpec {
   std::string_view name;  // as in the usage line: "COLOR"
   std::string_view help;
   bool required = true;
+  std::string_view choices = {};  // the words it may be, for completion: "on off"
 };
 
 struct OptionSpec {
@@ -158,6 +160,8 @@ int history_command(CommandContext& context);
 int show_command(CommandContext& context);
 int logs_command(CommandContext& context);
 int config_command(CommandContext& context);
+int completion_command(CommandContext& context);
+int man_command(CommandContext& context);
 // Hidden: the deploy itself, detached from the command that started it. ID names its trace folder.
 int run_deploy_command(CommandContext& context);
 

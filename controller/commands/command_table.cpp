@@ -7,7 +7,7 @@
 namespace bluegreen {
 namespace {
 
-constexpr ArgumentSpec kColorArgument[] = {{"COLOR", "blue or green"}};
+constexpr ArgumentSpec kColorArgument[] = {{"COLOR", "blue or green", true, "blue green"}};
 
 constexpr OptionSpec kSwitchOptions[] = {
     {"--force", "", "switch to a color even if nothing is known to serve it"},
@@ -23,7 +23,7 @@ constexpr OptionSpec kWeightOptions[] = {
 constexpr OptionSpec kHoldOptions[] = {
     {"--for", "DURATION", "how long at most, up to 24h (default 30s); again makes it longer"}};
 
-constexpr ArgumentSpec kMaintenanceArguments[] = {{"STATE", "on or off"}};
+constexpr ArgumentSpec kMaintenanceArguments[] = {{"STATE", "on or off", true, "on off"}};
 
 constexpr OptionSpec kDrainOptions[] = {
     {"--timeout", "DURATION", "give up after this time (default 30s)"}};
@@ -37,7 +37,8 @@ constexpr OptionSpec kDeployOptions[] = {
 constexpr ArgumentSpec kRunDeployArguments[] = {{"ID", "the deploy to run"}};
 
 constexpr ArgumentSpec kTracedArgument[] = {{"DEPLOY", "a deploy's id, as in `bgctl history`"}};
-constexpr ArgumentSpec kConfigArgument[] = {{"VERB", "check or example"}};
+constexpr ArgumentSpec kConfigArgument[] = {{"VERB", "check or example", true, "check example"}};
+constexpr ArgumentSpec kShellArgument[] = {{"SHELL", "bash, zsh or fish", true, "bash zsh fish"}};
 
 constexpr LaterCommand kLater[] = {
     {"promote", "a deploy goes all the way by itself"},
@@ -66,11 +67,17 @@ constexpr CommandSpec kCommands[] = {
     {"drain", kColorArgument, kDrainOptions,
      "close the idle COLOR and wait until its requests have ended", drain_command},
     {"history", {}, {}, "list the deploys of this host", history_command},
-    {"show", kTracedArgument, {}, "show how a deploy ended", show_command},
+    {"show",
+     kTracedArgument,
+     {},
+     "show how a deploy ended, who asked, and its steps in time",
+     show_command},
     {"logs", kTracedArgument, {}, "print a deploy's log", logs_command},
     {"doctor", {}, {}, "check this host and say what to do", doctor_command},
     {"check", {}, {}, "say for Nagios whether all is well, with its exit codes", check_command},
     {"config", kConfigArgument, {}, "check the configuration, or print an example", config_command},
+    {"completion", kShellArgument, {}, "print a completion script for a shell", completion_command},
+    {"man", {}, {}, "print the manual page, for `man -l -`", man_command},
     {"version", {}, {}, "print version and ABI", version_command},
     {"run-deploy", kRunDeployArguments, {}, "run a deploy, detached", run_deploy_command, true},
 };
