@@ -313,14 +313,25 @@ def test_show_and_logs_read_a_deploy_s_trace_and_no_other_file(host: Host) -> No
         "apps": {"tool": {"runtime": "process", "process": {"command": ["/bin/true"],
                                                             "ports": {"blue": 1, "green": 2}}}}}))
     (trace / "tool" / "d1").mkdir(parents=True)
-    (trace / "tool" / "d1" / "request").write_text(json.dumps({"command": "deploy", "image": "v1"}))
+    (trace / "tool" / "d1" / "request").write_text(json.dumps({"command": "deploy", "image": "v1", "by": "ssm 0f3b"}))
+    (trace / "tool" / "d1" / "events.ndjson").write_text("".join(json.dumps(event) + "\n" for event in (
+        {"at_ms": 1000, "step": "start", "state": "started"}, {"at_ms": 1100, "step": "start", "state": "progress"},
+        {"at_ms": 1250, "step": "start", "state": "done", "text": "green\x1b[2J", "ms": 250},
+        {"at_ms": 3250, "step": "healthy", "state": "failed", "text": "no answer", "ms": 2000})) + '{"at_ms": 4')
     (trace / "tool" / "d1" / "log").write_text("one\ntwo\n")
     given = ("--config", str(config))
     assert "was interrupted" in host.bare("show", "d1", *given).stdout
     (trace / "tool" / "d1" / "verdict.json").write_text(json.dumps(
         {"schema": 1, "exit": 50, "headline": "deploy of v1 failed at healthy"}))
     shown = host.bare("show", "d1", *given)
-    assert (shown.returncode, shown.stdout) == (0, "deploy of v1 failed at healthy\n")
+    assert (shown.returncode, shown.stdout) == (0, (
+        "deploy of v1 failed at healthy\n"
+        "timeline: deploy v1, asked by ssm 0f3b\n"
+        "  +250ms  start done in 250ms: green\\x1b[2J\n"
+        "  +2.2s  healthy failed in 2.0s: no answer\n"))
+    told = json.loads(host.bare("show", "d1", "--json", *given).stdout)
+    assert (told["exit"], told["requested"]["by"]) == (50, "ssm 0f3b")
+    assert [event["state"] for event in told["timeline"]] == ["started", "progress", "done", "failed"]
     assert host.bare("logs", "d1", *given).stdout == f"==> {trace}/tool/d1/log <==\none\ntwo\n"
     for word in ("d2", "../tool/d1", "/etc"):
         missing = host.bare("show", word, *given)

@@ -1,5 +1,12 @@
-// bgctl show DEPLOY and bgctl logs DEPLOY: one deploy's end, and its log, out of its trace folder.
+// bgctl show DEPLOY and bgctl logs DEPLOY: one deploy's end and timeline, and its log, out of its
+// trace folder.
 // They read that folder alone; exit 0 when it is there, whatever the deploy itself ended with.
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <vector>
+
 #include "controller/commands/command.hpp"
 #include "controller/host/log_file.hpp"
 #include "controller/host/trace.hpp"
@@ -11,6 +18,60 @@ namespace bluegreen {
 namespace {
 
 constexpr std::size_t kLogLines = 200;
+
+// A deploy has a few dozen events; of a file that is no such thing only the first are shown.
+constexpr std::size_t kTimelineEvents = 5000;
+
+std::vector<Event> events_of(const std::string& folder) {
+  std::vector<Event> events;
+  std::ifstream lines(folder + "/events.ndjson");
+  for (std::string line; events.size() < kTimelineEvents && std::getline(lines, line);) {
+    if (auto event = event_from_json(line)) {
+      events.push_back(std::move(*event));
+    }
+  }
+  return events;
+}
+
+// Who asked for what, and each step's end with the moment it came and the time it took.
+std::string timeline_text(const DeployRequest& request, const std::vector<Event>& events) {
+  std::string text = "timeline: " + printable(request.command);
+  text += request.image.empty() ? "" : " " + printable(request.image);
+  text += request.by.empty() ? "" : ", asked by " + printable(request.by);
+  text += request.at.time_since_epoch().count() == 0 ? "" : ", at " + utc_time(request.at);
+  text += "\n";
+  for (const Event& event : events) {
+    if (event.state == StepState::kStarted || event.state == StepState::kProgress) {
+      continue;
+    }
+    // Before the first word of the deploy there is no moment to count from; a clock that was set
+    // back counts as none.
+    const auto after = std::max(
+        milliseconds{0}, std::chrono::duration_cast<milliseconds>(event.at - events.front().at));
+    text += "  +" + readable(after) + "  " + printable(event.step) + " ";
+    text += word_of(event.state);
+    text += event.took.count() > 0 ? " in " + readable(event.took) : "";
+    text += event.text.empty() ? "" : ": " + printable(event.text);
+    text += "\n";
+  }
+  return text;
+}
+
+std::string with_timeline(const std::string& document, const DeployRequest& request,
+                          const std::vector<Event>& events) {
+  using nlohmann::json;
+  json shown = json::parse(document, nullptr, false);
+  json timeline = json::array();
+  for (const Event& event : events) {
+    timeline.push_back(json::parse(event_to_json(event), nullptr, false));
+  }
+  shown["requested"] = {{"command", request.command},
+                        {"image", request.image},
+                        {"by", request.by},
+                        {"at", utc_time(request.at)}};
+  shown["timeline"] = std::move(timeline);
+  return shown.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 // The folder of the deploy that was asked about; its name is a path's part, so it is checked first.
 Result<std::string> folder_of_deploy(CommandContext& context) {
@@ -48,18 +109,26 @@ int show_command(CommandContext& context) {
   if (!verdict) {
     return context.fail(verdict.error());
   }
-  if (*verdict) {
-    return context.done(context.json() ? verdict_to_json(**verdict) : render_verdict(**verdict));
-  }
-  const bool runs = runner_is_alive(*folder);
+  const auto request = read_request(*folder);
+  const DeployRequest asked = request && *request ? **request : DeployRequest{};
+  const std::vector<Event> events = events_of(*folder);
+  const bool runs = !*verdict && runner_is_alive(*folder);
   if (context.json()) {
-    return context.done(std::string("{\"schema\":1,\"result\":\"") +
-                        (runs ? "running" : "interrupted") + "\"}");
+    const std::string end = *verdict ? verdict_to_json(**verdict)
+                                     : std::string("{\"schema\":1,\"result\":\"") +
+                                           (runs ? "running" : "interrupted") + "\"}";
+    return context.done(with_timeline(end, asked, events));
   }
-  return context.done(runs ? "it is running; its trace is " + *folder
-                           : "it was interrupted: `bgctl recover` finishes or undoes it; its trace "
-                             "is " +
-                                 *folder);
+  std::string text;
+  if (*verdict) {
+    text = render_verdict(**verdict);
+  } else if (runs) {
+    text = "it is running; its trace is " + *folder + "\n";
+  } else {
+    text =
+        "it was interrupted: `bgctl recover` finishes or undoes it; its trace is " + *folder + "\n";
+  }
+  return context.done(text + timeline_text(asked, events));
 }
 
 int logs_command(CommandContext& context) {
