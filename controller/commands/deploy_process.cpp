@@ -18,6 +18,7 @@
 #include "controller/host/trace.hpp"
 #include "controller/output/plain.hpp"
 #include "controller/output/printable.hpp"
+#include "controller/output/screen.hpp"
 #include "controller/output/verdict.hpp"
 #include "shm/text_field.hpp"
 
@@ -259,7 +260,10 @@ int follow_to_the_end(CommandContext& context, const DeployPlace& place, const s
                       const std::string& folder) {
   const bool brief = !context.json() && ::isatty(STDERR_FILENO) == 0;
   ShortProgress progress(context.err());
-  auto verdict = follow(folder, brief ? progress : context.events());
+  LiveSink live(context.err(), STDERR_FILENO);
+  EventSink& plain = brief ? static_cast<EventSink&>(progress) : context.events();
+  const bool is_live = !context.json() && can_be_live(STDERR_FILENO);
+  auto verdict = follow(folder, is_live ? live : plain);
   if (!verdict) {
     Error error = verdict.error();
     error.what = "deploy " + id + ": " + error.what;

@@ -105,6 +105,7 @@ Result<Verdict> follow(const std::string& folder, EventSink& events) {
     seen_alive |= alive;
     auto verdict = read_verdict(folder);
     reader.forward(events);
+    events.tick();
     if (!verdict) {
       return tl::unexpected(verdict.error());
     }

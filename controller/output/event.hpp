@@ -46,6 +46,8 @@ class EventSink {
  public:
   virtual ~EventSink() = default;
   virtual void emit(const Event& event) = 0;
+  // Time has passed: a view with timers draws anew, all others have nothing to say.
+  virtual void tick() {}
 };
 
 struct StepTime {
