@@ -86,7 +86,7 @@ std::string cut(std::string_view text, std::size_t room, bool utf8) {
 
 // Where the terminal has no UTF-8, a character of several bytes becomes one '?'.
 std::string shown(const std::string& text, bool utf8) {
-  const std::string safe = printable(text);
+  std::string safe = printable(text);
   if (utf8) {
     return safe;
   }
