@@ -66,10 +66,11 @@ struct StatusHead {
   const shm::EventRing* events = nullptr;
 };
 
-void render_head(BoundedWriter& out, const StatusHead& head) noexcept;
-// What is known about the endpoint at a place of the table; false: nothing.
 // Works the tags out, so that each question about an endpoint does not.
 void note_tags(ColorStatus& color) noexcept;
+
+void render_head(BoundedWriter& out, const StatusHead& head) noexcept;
+// What is known about the endpoint at a place of the table; false: nothing.
 bool endpoint_detail(const ColorStatus& color, std::uint32_t place,
                      shm::HealthDetail& out) noexcept;
 shm::Health endpoint_health(const ColorStatus& color, std::uint32_t place) noexcept;
