@@ -351,6 +351,16 @@ void note_tags(ColorStatus& color) noexcept {
   }
 }
 
+void note_probed(ColorStatus& color) noexcept {
+  shm::HealthDetail detail;
+  for (std::uint32_t i = 0; i < color.count; ++i) {
+    const bool known =
+        endpoint_health(color, i) != shm::Health::kUnknown && endpoint_detail(color, i, detail);
+    color.probed[i] =
+        known ? Probed{detail.probes, detail.failures, detail.latency_us, true} : Probed{};
+  }
+}
+
 bool endpoint_detail(const ColorStatus& color, std::uint32_t place,
                      shm::HealthDetail& out) noexcept {
   if (color.health == nullptr || place >= shm::kMaxEndpoints) {

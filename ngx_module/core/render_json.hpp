@@ -27,6 +27,14 @@ inline constexpr FlagName kFlagNames[] = {
     {shm::kClosedGreen, "closed_green"},
 };
 
+// Of a probed endpoint, what several metrics show.
+struct Probed {
+  std::uint64_t probes = 0;
+  std::uint64_t failures = 0;
+  std::uint32_t latency_us = 0;
+  bool known = false;
+};
+
 struct ColorStatus {
   std::string_view release;
   Figures figures;
@@ -37,6 +45,7 @@ struct ColorStatus {
   std::uint64_t generation = 0;               // of the table
   Traffic traffic;
   std::uint64_t tags[shm::kMaxEndpoints] = {};  // of the endpoints, once they were noted
+  Probed probed[shm::kMaxEndpoints] = {};       // the same
 };
 
 struct AppStatus {
@@ -68,6 +77,8 @@ struct StatusHead {
 
 // Works the tags out, so that each question about an endpoint does not.
 void note_tags(ColorStatus& color) noexcept;
+// Reads each endpoint's detail once; render_metrics shows no others.
+void note_probed(ColorStatus& color) noexcept;
 
 void render_head(BoundedWriter& out, const StatusHead& head) noexcept;
 // What is known about the endpoint at a place of the table; false: nothing.

@@ -153,27 +153,26 @@ template <typename Write>
 void each_detail(const MetricsPage& page, const Write& write) noexcept {
   each_endpoint(page, [&write](const ColorStatus& color, std::uint32_t place, const Label& app,
                                const Label& label, const Label& address) noexcept {
-    shm::HealthDetail detail;
-    if (endpoint_detail(color, place, detail)) {
-      write(detail, app, label, address);
+    if (color.probed[place].known) {
+      write(color.probed[place], app, label, address);
     }
   });
 }
 
 void probe_seconds(Samples& out, const MetricsPage& page) noexcept {
-  each_detail(page, [&out](const shm::HealthDetail& detail, const auto&... labels) noexcept {
+  each_detail(page, [&out](const Probed& detail, const auto&... labels) noexcept {
     out.add_decimal(detail.latency_us, 6, labels...);
   });
 }
 
 void probes(Samples& out, const MetricsPage& page) noexcept {
-  each_detail(page, [&out](const shm::HealthDetail& detail, const auto&... labels) noexcept {
+  each_detail(page, [&out](const Probed& detail, const auto&... labels) noexcept {
     out.add(detail.probes, labels...);
   });
 }
 
 void probe_failures(Samples& out, const MetricsPage& page) noexcept {
-  each_detail(page, [&out](const shm::HealthDetail& detail, const auto&... labels) noexcept {
+  each_detail(page, [&out](const Probed& detail, const auto&... labels) noexcept {
     out.add(detail.failures, labels...);
   });
 }

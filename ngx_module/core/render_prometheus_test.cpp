@@ -71,3 +71,37 @@ TEST_CASE("Counters of OpenMetrics have the suffix in their samples only, and th
   CHECK(has(text, R"(bluegreen_requests_total{app="a\n?",color="blue"} 0)"));
   CHECK(text.substr(text.size() - 6) == "# EOF\n");
 }
+
+TEST_CASE(
+    "Metrics show what was read of an endpoint's probes, and nothing of one that nobody probed") {
+  static shm::HealthRecord records[shm::kMaxEndpoints];
+  shm::Endpoint endpoints[2];
+  REQUIRE(shm::parse_endpoint("10.0.0.1:80", endpoints[0]));
+  REQUIRE(shm::parse_endpoint("10.0.0.2:80", endpoints[1]));
+  shm::HealthDetail detail{};
+  detail.tag = shm::tag_of(endpoints[0], 7);
+  detail.health = static_cast<std::uint8_t>(shm::Health::kUnhealthy);
+  detail.probes = 9;
+  detail.failures = 4;
+  detail.latency_us = 1500;
+  REQUIRE(shm::write_health(records[0], 1, detail));
+  core::StatusHead head;
+  core::AppStatus app;
+  app.name = "app";
+  app.colors[0].endpoints = endpoints;
+  app.colors[0].count = 2;
+  app.colors[0].health = records;
+  app.colors[0].generation = 7;
+  core::note_tags(app.colors[0]);
+  core::note_probed(app.colors[0]);
+  static char buffer[65536];
+  core::BoundedWriter out(buffer, sizeof(buffer));
+  core::render_metrics(out, {&head, &app, 1}, false);
+  const std::string text(buffer, out.needed());
+  const std::string labels = R"({app="app",color="blue",address="10.0.0.1:80"})";
+  CHECK(has(text, "bluegreen_endpoint_up" + labels + " 0"));
+  CHECK(has(text, "bluegreen_endpoint_probes_total" + labels + " 9"));
+  CHECK(has(text, "bluegreen_endpoint_probe_failures_total" + labels + " 4"));
+  CHECK(has(text, "bluegreen_endpoint_probe_seconds" + labels + " 0.001500"));
+  CHECK(text.find("10.0.0.2") == std::string::npos);
+}

@@ -78,6 +78,7 @@ core::AppStatus model_of(const MainConf& conf, const Upstream& upstream,
                        upstream.app->board != nullptr ? upstream.app->board->health[c] : nullptr,
                        table.generation,
                        {},
+                       {},
                        {}};
   }
   return model;
@@ -226,8 +227,12 @@ void fill(Model& model, MainConf& conf, const App* only) noexcept {
   }
 }
 
+bool is_metrics(core::StatusFormat format) noexcept {
+  return format == core::StatusFormat::kPrometheus || format == core::StatusFormat::kOpenMetrics;
+}
+
 void write(core::BoundedWriter& out, const Model& model, core::StatusFormat format) noexcept {
-  if (format == core::StatusFormat::kPrometheus || format == core::StatusFormat::kOpenMetrics) {
+  if (is_metrics(format)) {
     core::render_metrics(out, {&model.head, model.apps, model.count},
                          format == core::StatusFormat::kOpenMetrics);
     return;
@@ -252,6 +257,10 @@ StatusDocument* make(MainConf& conf, core::StatusFormat format, const App* app) 
   static Model model;  // a worker has one thread, and this is too large for its stack
   model = Model();
   fill(model, conf, app);
+  for (std::uint32_t i = 0; is_metrics(format) && i < model.count; ++i) {
+    core::note_probed(model.apps[i].colors[0]);
+    core::note_probed(model.apps[i].colors[1]);
+  }
   core::BoundedWriter out(nullptr, 0, grow);
   write(out, model, format);
   auto* const document = static_cast<StatusDocument*>(std::malloc(sizeof(StatusDocument)));
