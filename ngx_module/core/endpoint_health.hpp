@@ -48,8 +48,8 @@ inline bool usable(const EndpointHealth& health, const HealthRules& rules, std::
   return !down && !failed_lately(health, rules, now);
 }
 
-// What the probes say now; true when by that it came back. Unknown (another table, no prober) proves
-// nothing.
+// What the probes say now; true when by that it came back. Unknown (another table, no prober)
+// proves nothing.
 inline bool note_probed(EndpointHealth& health, shm::Health said, const HealthRules& rules,
                         std::uint64_t now) noexcept {
   const bool was_down = health.probed_down;

@@ -233,8 +233,7 @@ void note_outlook(Upstream& upstream) noexcept {
 
 std::uint32_t tries_left(PeerState& state) noexcept {
   Upstream& upstream = *state.upstream;
-  const bool second =
-      !is_preview(state) && may_fall_back(state, upstream.route.snapshot().route);
+  const bool second = !is_preview(state) && may_fall_back(state, upstream.route.snapshot().route);
   std::uint32_t left = count_left(state, !second);
   if (second) {
     left += count_up(upstream, shm::other(state.color));

@@ -9,7 +9,8 @@
 //   - at once: no NGINX worker is alive, or telemetry has no place for the application's health (an
 //     NGINX without this module's probes, or no telemetry at all), or nobody has ever taken the
 //     prober's lease since telemetry was made
-//   - after 3 seconds, or healthy_within when that is less, without a record of one of these endpoints (at once in a rollback to a color
+//   - after 3 seconds, or healthy_within when that is less, without a record of one of these
+//   endpoints (at once in a rollback to a color
 //     that still runs, which is in a hurry and has served before): no living worker holds the
 //     prober's lease, or its holder has no record of the application. Who takes the lease writes
 //     all of its records anew first, so one that probes this application has some of its own epoch.
