@@ -23,6 +23,8 @@ namespace bluegreen::core {
 inline constexpr std::size_t kLongestLine = 256;
 inline constexpr std::size_t kMostHeaderBytes = 32768;
 inline constexpr std::uint64_t kMostBodyBytes = 65536;
+// Of these, what a pattern is looked for in: the time that takes may grow with the square.
+inline constexpr std::uint64_t kMostPatternBytes = 4096;
 inline constexpr std::size_t kLongestChunkLine = 256;
 
 // Enough for every request that probe settings can say.

@@ -61,7 +61,8 @@ inline void judge_answer(const ProbeSettings& settings, std::uint32_t status, bo
       }
     }
   } else if (!body_fits) {
-    writer.text("the body's first 64 KB are not what body= asks for");
+    writer.text(settings.body_is_pattern ? "the body's first 4 KB are not what body=~ asks for"
+                                         : "the body's first 64 KB are not what body= asks for");
   }
   set_error(out, {text, writer.overflowed() ? sizeof(text) : writer.needed()});
 }

@@ -17,8 +17,9 @@ char* const kNoProbe = static_cast<char*>(NGX_CONF_ERROR);
 
 bool compile_pattern(ngx_conf_t* cf, Probe& probe) noexcept {
 #if (NGX_PCRE)
-  // What is matched against comes from outside: a backend must not keep the worker busy.
-  constexpr std::string_view kLimit = "(*LIMIT_MATCH=100000)";
+  // What is matched against comes from outside: a backend must not keep the worker busy. The limit
+  // is for each place where a match may begin; kMostPatternBytes bounds how many there are.
+  constexpr std::string_view kLimit = "(*LIMIT_MATCH=10000)";
   const std::string_view body = probe.settings.body;
   auto* const bytes = static_cast<u_char*>(ngx_pnalloc(cf->pool, kLimit.size() + body.size() + 1));
   if (bytes == nullptr) {

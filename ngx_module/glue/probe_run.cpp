@@ -100,9 +100,11 @@ extern "C" void ngx_http_bluegreen_probe_log(ngx_log_t* log, ngx_uint_t level, u
                                              size_t size) {
   auto& run = *static_cast<ProbeRun*>(log->wdata);
   std::string_view line(reinterpret_cast<const char*>(text), size);
-  const std::size_t head = line.find("#0: ");
-  line.remove_prefix(head == std::string_view::npos ? 0 : head + 4);
-  if (level <= NGX_LOG_ALERT) {
+  // "TIME [LEVEL] PROCESS#THREAD: ": what stands behind it is the same at each probe.
+  const std::size_t thread = line.find('#');
+  const std::size_t head = thread == std::string_view::npos ? thread : line.find(": ", thread);
+  line.remove_prefix(head == std::string_view::npos ? 0 : head + 2);
+  if (level <= NGX_LOG_ALERT && run.peer.connection != nullptr) {
     ngx_str_t whole = str(line);
     ngx_log_error(level, ngx_cycle->log, 0, "bluegreen: probe of %V: %V", &run.name, &whole);
   }
@@ -110,6 +112,11 @@ extern "C" void ngx_http_bluegreen_probe_log(ngx_log_t* log, ngx_uint_t level, u
   line = line.substr(0, line.find('\n')).substr(0, room);
   std::memcpy(run.said, line.data(), line.size());
   run.said[line.size()] = '\0';
+}
+
+// This host has no port, or no memory, for a connection to anybody.
+bool is_own_fault(int error) noexcept {
+  return error == EADDRNOTAVAIL || error == ENOBUFS || error == ENOMEM;
 }
 
 void open_connection(ProbeRun& run) noexcept {
@@ -127,12 +134,14 @@ void open_connection(ProbeRun& run) noexcept {
   peer.log_error = NGX_ERROR_ERR;
   peer.type = SOCK_STREAM;
   const ngx_int_t result = ngx_event_connect_peer(&peer);
-  if (result == NGX_DECLINED || result == NGX_BUSY) {
-    fail_run_by_errno(run, "connect", ngx_socket_errno);
+  const int error = ngx_socket_errno;
+  const bool refused = result == NGX_DECLINED || result == NGX_BUSY;
+  if (refused && !is_own_fault(error)) {
+    fail_run_by_errno(run, "connect", error);
     return;
   }
   ngx_connection_t* const c = peer.connection;
-  if (result == NGX_ERROR || (c->pool = ngx_create_pool(512, &run.log)) == nullptr) {
+  if (refused || result == NGX_ERROR || (c->pool = ngx_create_pool(512, &run.log)) == nullptr) {
     drop_connection(run);
     drop_window(run);
     run.phase = Phase::kIdle;
@@ -194,7 +203,6 @@ void end_run(ProbeRun& run, core::ProbeVerdict& verdict) noexcept {
 }
 
 void fail_run(ProbeRun& run, std::string_view what, std::string_view why) noexcept {
-  drop_connection(run);
   core::ProbeVerdict verdict;
   char text[shm::kProbeErrorSize];
   core::BoundedWriter writer(text, sizeof(text));
@@ -206,6 +214,7 @@ void fail_run(ProbeRun& run, std::string_view what, std::string_view why) noexce
   verdict.status = static_cast<std::uint16_t>(
       run.settings().type == ProbeType::kHttp ? run.answer.status() : run.grpc.status());
   core::set_error(verdict, {text, writer.overflowed() ? sizeof(text) : writer.needed()});
+  drop_connection(run);  // may write to run.said, which `why` may be
   end_run(run, verdict);
 }
 

@@ -33,7 +33,7 @@ bool body_fits(const ProbeRun& run) noexcept {
   const std::string_view body = run.answer.body();
 #if (NGX_PCRE)
   if (settings.body_is_pattern) {
-    ngx_str_t subject = str(body);
+    ngx_str_t subject = str(body.substr(0, core::kMostPatternBytes));
     return ngx_regex_exec(static_cast<ngx_regex_t*>(run.probe->pattern), &subject, nullptr, 0) >= 0;
   }
 #endif
