@@ -83,7 +83,8 @@ def measure_status(options: argparse.Namespace) -> list[Row]:
     with work_folder() as folder, work_folder() as other, \
             Nginx(other, BACKEND.format(port=port), name="backend", module=None, level="error", workers=1):
         many = Many(folder, port)
-        with Nginx(folder, many.http, workers=2, level="error") as nginx:
+        http = 'proxy_http_version 1.1;\nproxy_set_header Connection "";\n' + many.http  # connections are kept
+        with Nginx(folder, http, workers=2, level="error") as nginx:
             _, _, size = run(many, "/status", 0.5)
             (folder / "page").write_bytes(b"x" * size)
             (folder / "page").chmod(0o644)
