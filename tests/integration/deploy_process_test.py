@@ -314,11 +314,11 @@ def test_end_of_keep_old_ends_the_hold_of_a_killed_switch_and_does_not_wait_for_
         nginx.stop()  # nothing can be proven of the color that was left up
         assert host.listening("green")
         until(lambda: not host.listening("green"), "keep_old is over", 20)
+        until(lambda: any("keep_old is over; nothing proved that it had no request" in path.read_text()
+                          for path in host.traces.glob("app/*/log")), "the trace says what became of it")
         assert json.loads(host.done("status", "--json").stdout)["apps"]["app"]["flags"] == ["closed_green"]
         log = "\n".join(path.read_text() for path in host.traces.glob("app/*/log"))
         assert log.count("green may be in use and stays up for now") == 1, log
-        until(lambda: any("keep_old is over; nothing proved that it had no request" in path.read_text()
-                          for path in host.traces.glob("app/*/log")), "the trace says what became of it")
 
 
 def test_trace_folder_that_cannot_be_written_stops_a_deploy_before_anything_moves() -> None:

@@ -55,7 +55,7 @@ def test_release_that_the_probes_do_not_find_healthy_is_taken_back() -> None:
         assert ended.returncode == 50, (ended.stdout, ended.stderr)
         said = " ".join((ended.stdout + ended.stderr).split())
         assert "NGINX's probes did not find blue healthy within 2.0s" in said, said
-        assert "the body's first 64 KB are not what body= asks for" in said, said
+        assert "the body's first 4 KB are not what body=~ asks for" in said, said
         assert ("probed", "failed") in steps(host, "bad") and ("flip", "done") not in steps(host, "bad")
         assert nginx.get("/").headers["X-Release"] == "v1"
         until(lambda: not host.listening("blue"), "the broken one is stopped")
