@@ -87,6 +87,9 @@ def test_connection_that_the_backend_has_closed_is_no_failure(backend) -> None:
             connections = len(backend.connections)
             backend.drop()
             until(lambda: len(backend.connections) > connections, "a new connection", 2)
+            # Dropped before its first answer, a new connection would be a failure in earnest.
+            probed = endpoint(nginx)["probes"]
+            until(lambda: endpoint(nginx)["probes"] > probed, "a whole probe over it", 2)
         for mode in ("once", "once_reset"):
             backend.mode, begun = mode, endpoint(nginx)["probes"]
             found = until(lambda: endpoint(nginx)["probes"] >= begun + 4 and endpoint(nginx), "more probes")
