@@ -29,8 +29,9 @@ Dump dump(const std::string& path, Kind kind = Kind::kByMagic) {
 }
 
 template <class Region>
-void write(const std::string& path, const Region& region) {
-  std::ofstream(path, std::ios::binary)
+void write(const std::string& path, const Region& region,
+           std::ios::openmode mode = std::ios::trunc) {
+  std::ofstream(path, std::ios::binary | mode)
       .write(reinterpret_cast<const char*>(&region), sizeof(region));
 }
 
@@ -67,8 +68,7 @@ TEST_CASE("shm_dump prints who probes and what the probes found") {
   write(path, *sample::make_telemetry(*control));
   CHECK(dump(path).says("no second part: no health, no events, no latencies\n"));
   const auto detail = sample::make_detail(*control);
-  std::ofstream(path, std::ios::binary | std::ios::app)
-      .write(reinterpret_cast<const char*>(detail.get()), sizeof(*detail));
+  write(path, *detail, std::ios::app);
   const Dump d = dump(path);
   INFO(d.out);
   CHECK(d.code == 0);
@@ -77,8 +77,7 @@ TEST_CASE("shm_dump prints who probes and what the probes found") {
   CHECK(d.says(", probes 64, failures 65, status 503, 66 us, \"status 503, expected 200-399\"\n"));
   detail->app.health[1][0].details[1].probes = 1;
   write(path, *sample::make_telemetry(*control));
-  std::ofstream(path, std::ios::binary | std::ios::app)
-      .write(reinterpret_cast<const char*>(detail.get()), sizeof(*detail));
+  write(path, *detail, std::ios::app);
   CHECK(dump(path).says(", its detail does not count\n"));
 }
 

@@ -22,12 +22,18 @@ def test_an_image_name_that_the_registry_does_not_know_is_30(host, untouched):
     assert not host.running(f"app_{host.idle()}")
 
 
-def test_an_image_that_never_gets_healthy_is_50_and_is_removed(host, untouched):
-    impatient = host.write_config("impatient.json", healthy_within="5s")
+@pytest.mark.parametrize(("version", "patience", "reasons"), [
+    ("broken-1", "5s", ["broken on purpose"]),
+    ("inside-1", "15s", ["NGINX's probes did not find", "refused"]),
+], ids=["never healthy", "healthy for itself, not for NGINX"])
+def test_an_image_that_never_gets_healthy_is_50_and_is_removed(host, untouched, version, patience, reasons):
+    impatient = host.write_config("impatient.json", healthy_within=patience)
     with untouched():
-        done = host.bgctl("deploy", host.image("broken-1"), config=impatient)
-    assert done.returncode == 50, explain(done)
-    assert "broken on purpose" in explain(done)
+        done = host.bgctl("deploy", host.image(version), config=impatient)
+    said = explain(done)
+    assert done.returncode == 50, said
+    for reason in reasons:
+        assert reason in said
     assert host.container(f"app_{host.idle()}") == ""
 
 
@@ -36,16 +42,6 @@ def test_an_image_that_crashes_at_start_is_50_long_before_the_time_is_up(host, u
         done = host.bgctl("deploy", host.image("crash-1"), timeout=20)
     assert done.returncode == 50, explain(done)
     assert "told to crash" in explain(done)
-    assert host.container(f"app_{host.idle()}") == ""
-
-
-def test_an_image_that_is_healthy_for_itself_but_not_for_nginx_is_50(host, untouched):
-    impatient = host.write_config("impatient.json", healthy_within="15s")
-    with untouched():
-        done = host.bgctl("deploy", host.image("inside-1"), config=impatient)
-    assert done.returncode == 50, explain(done)
-    assert "NGINX's probes did not find" in explain(done)
-    assert "refused" in explain(done)
     assert host.container(f"app_{host.idle()}") == ""
 
 
