@@ -23,6 +23,8 @@ class BoundedWriter {
   char* data() const noexcept { return buffer_; }
 
   std::size_t needed() const noexcept { return used_; }
+  // As much of it as there was room for.
+  std::string_view written() const noexcept { return {buffer_, used_ < size_ ? used_ : size_}; }
   bool overflowed() const noexcept { return used_ > size_; }
 
   void put(char c) noexcept {
@@ -58,16 +60,21 @@ class BoundedWriter {
     } while (value != 0);
     text({digits + begin, sizeof(digits) - begin});
   }
+  // Writes `value` up to the first character that a quoted string escapes, which few have, and
+  // returns the rest.
+  std::string_view plain(std::string_view value) noexcept {
+    std::size_t size = 0;
+    while (size < value.size() && is_plain(value[size])) {
+      ++size;
+    }
+    text(value.substr(0, size));
+    return value.substr(size);
+  }
   // A JSON string. What is not ASCII comes from a file that anybody may have damaged and need not
   // be UTF-8: it is shown as '?', so the document always parses.
   void json(std::string_view value) noexcept {
     put('"');
-    std::size_t plain = 0;
-    while (plain < value.size() && is_plain(value[plain])) {
-      ++plain;
-    }
-    text(value.substr(0, plain));  // most of them as a whole
-    for (const char c : value.substr(plain)) {
+    for (const char c : plain(value)) {
       const auto byte = static_cast<unsigned char>(c);
       if (c == '"' || c == '\\') {
         put('\\');

@@ -14,13 +14,7 @@ namespace bluegreen::core {
 
 inline void render_label_value(BoundedWriter& out, std::string_view value) noexcept {
   out.put('"');
-  std::size_t plain = 0;
-  while (plain < value.size() && value[plain] >= ' ' && value[plain] < 0x7F &&
-         value[plain] != '"' && value[plain] != '\\') {
-    ++plain;
-  }
-  out.text(value.substr(0, plain));
-  for (const char c : value.substr(plain)) {
+  for (const char c : out.plain(value)) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       out.put('\\');

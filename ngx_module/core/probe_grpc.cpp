@@ -208,7 +208,7 @@ GrpcAnswer::State GrpcAnswer::fail(std::string_view what, std::string_view more)
   BoundedWriter writer(error_, sizeof(error_) - 1);
   writer.text(what);
   writer.text(more);
-  error_[writer.overflowed() ? sizeof(error_) - 1 : writer.needed()] = '\0';
+  error_[writer.written().size()] = '\0';
   state_ = State::kFailed;
   return state_;
 }
@@ -298,12 +298,13 @@ void GrpcAnswer::end_frame() noexcept {
     kept_ = block.size();
     ends_ = (flags & kEndStream) != 0;
   }
-  if ((type == kHeaders || type == kContinuation) && (flags & kEndHeaders) != 0) {
+  const bool fields = type == kHeaders || type == kContinuation;
+  const bool whole = (flags & kEndHeaders) != 0;
+  if (fields && whole) {
     take_fields({payload_, kept_});
     kept_ = 0;
   }
-  const bool open = type == kHeaders && (flags & kEndHeaders) == 0;
-  if (ends_ && !open && (type != kContinuation || (flags & kEndHeaders) != 0)) {
+  if (ends_ && (!fields || whole)) {
     end_stream();
   }
 }

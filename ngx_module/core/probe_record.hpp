@@ -64,7 +64,7 @@ inline void judge_answer(const ProbeSettings& settings, std::uint32_t status, bo
     writer.text(settings.body_is_pattern ? "the body's first 4 KB are not what body=~ asks for"
                                          : "the body's first 64 KB are not what body= asks for");
   }
-  set_error(out, {text, writer.overflowed() ? sizeof(text) : writer.needed()});
+  set_error(out, writer.written());
 }
 
 // Of an endpoint with this tag. False: nothing is known about it, or no more than its health.

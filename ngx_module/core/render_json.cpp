@@ -59,6 +59,18 @@ void render_flags(BoundedWriter& out, const shm::Route& route) noexcept {
   out.put(']');
 }
 
+// Of a time that may not be known.
+void render_moment(BoundedWriter& out, std::uint64_t unix_ns,
+                   void (*render)(BoundedWriter&, std::uint64_t)) noexcept {
+  if (unix_ns == 0) {
+    out.text("null");
+    return;
+  }
+  out.put('"');
+  render(out, unix_ns);
+  out.put('"');
+}
+
 // Milliseconds, to the microsecond.
 void render_latency(BoundedWriter& out, std::uint64_t us) noexcept {
   out.number(us / 1000);
@@ -81,13 +93,7 @@ void render_health(BoundedWriter& out, const ColorStatus& color, std::uint32_t p
   key(out, "latency_ms");
   render_latency(out, detail.latency_us);
   key(out, "checked");
-  if (detail.checked_unix_ns != 0) {
-    out.put('"');
-    render_instant(out, detail.checked_unix_ns);
-    out.put('"');
-  } else {
-    out.text("null");
-  }
+  render_moment(out, detail.checked_unix_ns, render_instant);
   key(out, "probes");
   out.number(detail.probes);
   key(out, "failures");
@@ -237,12 +243,6 @@ void render_color(BoundedWriter& out, const ColorStatus& color) noexcept {
   out.put('}');
 }
 
-// A tag is never 0.
-std::uint64_t tag_at(const ColorStatus& color, std::uint32_t place) noexcept {
-  const std::uint64_t noted = color.tags[place];
-  return noted != 0 ? noted : shm::tag_of(color.endpoints[place], color.generation);
-}
-
 }  // namespace
 
 void render_time(BoundedWriter& out, std::uint64_t unix_ns) noexcept {
@@ -292,8 +292,11 @@ void render_head(BoundedWriter& out, const StatusHead& head) noexcept {
 }
 
 void render_app(BoundedWriter& out, const AppStatus& app, bool first) noexcept {
-  key(out, app.name, first);
-  out.text("{\"active\":");
+  if (!first) {
+    out.put(',');
+  }
+  out.json(app.name);
+  out.text(":{\"active\":");
   out.json(shm::name_of(app.route.active));
   key(out, "generation");
   out.number(app.generation);
@@ -310,13 +313,7 @@ void render_app(BoundedWriter& out, const AppStatus& app, bool first) noexcept {
   key(out, "release");
   out.json(app.colors[shm::index_of(app.route.active)].release);
   key(out, "flipped");
-  if (app.flipped_unix_ns != 0) {
-    out.put('"');
-    render_time(out, app.flipped_unix_ns);
-    out.put('"');
-  } else {
-    out.text("null");
-  }
+  render_moment(out, app.flipped_unix_ns, render_time);
   key(out, "source");
   out.json(app.source);
   key(out, "colors");
@@ -345,12 +342,6 @@ void render_tail(BoundedWriter& out, const StatusHead& head,
   out.text("]}\n");
 }
 
-void note_tags(ColorStatus& color) noexcept {
-  for (std::uint32_t i = 0; color.health != nullptr && i < color.count; ++i) {
-    color.tags[i] = shm::tag_of(color.endpoints[i], color.generation);
-  }
-}
-
 void note_probed(ColorStatus& color) noexcept {
   shm::HealthDetail detail;
   for (std::uint32_t i = 0; i < color.count; ++i) {
@@ -366,10 +357,9 @@ bool endpoint_detail(const ColorStatus& color, std::uint32_t place,
   if (color.health == nullptr || place >= shm::kMaxEndpoints) {
     return false;
   }
-  const std::uint64_t tag = tag_at(color, place);
   // A prober at work writes the detail that counts once in a probe: it is there again at once.
   for (int tries = 0; tries < 3; ++tries) {
-    if (shm::read_detail(color.health[place], tag, out)) {
+    if (shm::read_detail(color.health[place], color.tags[place], out)) {
       return true;
     }
   }
@@ -379,7 +369,7 @@ bool endpoint_detail(const ColorStatus& color, std::uint32_t place,
 
 shm::Health endpoint_health(const ColorStatus& color, std::uint32_t place) noexcept {
   return color.health != nullptr && place < shm::kMaxEndpoints
-             ? shm::health_of(color.health[place], tag_at(color, place))
+             ? shm::health_of(color.health[place], color.tags[place])
              : shm::Health::kUnknown;
 }
 

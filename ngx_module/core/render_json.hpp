@@ -42,10 +42,9 @@ struct ColorStatus {
   const shm::Endpoint* endpoints = nullptr;
   std::uint32_t count = 0;
   const shm::HealthRecord* health = nullptr;  // by place in the table; nullptr: nothing is known
-  std::uint64_t generation = 0;               // of the table
+  const std::uint64_t* tags = nullptr;        // of the endpoints; there when `health` is
   Traffic traffic;
-  std::uint64_t tags[shm::kMaxEndpoints] = {};  // of the endpoints, once they were noted
-  Probed probed[shm::kMaxEndpoints] = {};       // the same
+  Probed probed[shm::kMaxEndpoints] = {};  // once they were noted
 };
 
 struct AppStatus {
@@ -75,8 +74,6 @@ struct StatusHead {
   const shm::EventRing* events = nullptr;
 };
 
-// Works the tags out, so that each question about an endpoint does not.
-void note_tags(ColorStatus& color) noexcept;
 // Reads each endpoint's detail once; render_metrics shows no others.
 void note_probed(ColorStatus& color) noexcept;
 

@@ -134,7 +134,8 @@ TEST_CASE("Endpoint shows what probes found out about it, and nothing about its 
   REQUIRE(shm::write_health(records[0], 2, detail));
   core::AppStatus app = app_with(&endpoint, 1);
   app.colors[1].health = records;
-  app.colors[1].generation = 5;
+  std::uint64_t tag = shm::tag_of(endpoint, 5);
+  app.colors[1].tags = &tag;
   char buffer[4096];
   core::BoundedWriter out(buffer, sizeof(buffer));
   core::render_app(out, app, true);
@@ -143,7 +144,7 @@ TEST_CASE("Endpoint shows what probes found out about it, and nothing about its 
                   R"("last_error":"status \"503\"","status":503,"latency_ms":12.034,)"
                   R"("checked":"2026-01-01T00:00:00.500Z","probes":9,"failures":4})") !=
         std::string::npos);
-  app.colors[1].generation = 6;
+  tag = shm::tag_of(endpoint, 6);
   core::BoundedWriter again(buffer, sizeof(buffer));
   core::render_app(again, app, true);
   CHECK(std::string(buffer, again.needed()).find("unhealthy") == std::string::npos);

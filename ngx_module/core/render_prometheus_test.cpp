@@ -91,8 +91,8 @@ TEST_CASE(
   app.colors[0].endpoints = endpoints;
   app.colors[0].count = 2;
   app.colors[0].health = records;
-  app.colors[0].generation = 7;
-  core::note_tags(app.colors[0]);
+  const std::uint64_t tags[] = {shm::tag_of(endpoints[0], 7), shm::tag_of(endpoints[1], 7)};
+  app.colors[0].tags = tags;
   core::note_probed(app.colors[0]);
   static char buffer[65536];
   core::BoundedWriter out(buffer, sizeof(buffer));

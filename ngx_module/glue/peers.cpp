@@ -118,6 +118,7 @@ void prepare_color(Upstream& upstream, shm::Color color) noexcept {
       peer.session = known[i].session;
       peer.ticket = known[i].ticket;
       peers.candidates[i] = known[i].candidate;
+      peers.tags[i] = shm::tag_of(table.endpoints[i], table.generation);
     }
   }
   peers.count = table.count;

@@ -12,14 +12,11 @@ namespace bluegreen::glue {
 namespace {
 
 void follow_color(Upstream& upstream, shm::Color color, const shm::HealthRecord* records) noexcept {
-  const shm::EndpointTable& table = upstream.table(color);
   Peers& peers = upstream.peers[shm::index_of(color)];
   peers.down = 0;
   for (std::uint32_t i = 0; i < peers.count; ++i) {
     const shm::Health said =
-        records == nullptr
-            ? shm::Health::kUnknown
-            : shm::health_of(records[i], shm::tag_of(table.endpoints[i], table.generation));
+        records == nullptr ? shm::Health::kUnknown : shm::health_of(records[i], peers.tags[i]);
     core::hear_probes(peers.candidates[i], said, upstream.balance.rules, ngx_current_msec);
     peers.down += peers.candidates[i].health.probed_down ? 1 : 0;
   }

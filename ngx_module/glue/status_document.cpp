@@ -76,8 +76,7 @@ core::AppStatus model_of(const MainConf& conf, const Upstream& upstream,
                        table.endpoints,
                        table.count,
                        upstream.app->board != nullptr ? upstream.app->board->health[c] : nullptr,
-                       table.generation,
-                       {},
+                       upstream.peers[c].tags,
                        {},
                        {}};
   }
@@ -218,7 +217,6 @@ void fill(Model& model, MainConf& conf, const App* only) noexcept {
       core::AppStatus& app = model.apps[model.count++] = model_of(conf, upstream, slots);
       for (std::size_t c = 0; c < 2; ++c) {
         fill_traffic(app.colors[c].traffic, model.buckets[c], conf, *upstream.app, c, slots);
-        core::note_tags(app.colors[c]);
         app.colors[c].traffic.buckets = only != nullptr ? model.buckets[c] : nullptr;
       }
       model.sees_its_region =

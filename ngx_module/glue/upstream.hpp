@@ -45,6 +45,7 @@ struct Peers {
   std::uint32_t crc = 0;         // of the table that it was made from
   std::uint64_t generation = 0;  // and when that was published
   core::Candidate candidates[shm::kMaxEndpoints];
+  std::uint64_t tags[shm::kMaxEndpoints] = {};  // of their health words (shm/health_word.hpp)
   Peer list[shm::kMaxEndpoints] = {};
 
   bool all_down() const noexcept { return down != 0 && down == count; }
