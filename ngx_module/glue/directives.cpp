@@ -259,9 +259,7 @@ ngx_command_t ngx_http_bluegreen_commands[] = {
 // The cycle's pool goes after the last request of the cycle: nothing of ours is used then.
 static void ngx_http_bluegreen_close_cycle(void* data) {
   auto* const conf = static_cast<MainConf*>(data);
-  if (conf->tick.timer_set) {
-    ngx_del_timer(&conf->tick);
-  }
+  stop_timer(conf->tick);
   stop_prober(*conf);
   free_pages(*conf);
   forget_status_documents();

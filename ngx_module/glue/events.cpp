@@ -9,14 +9,6 @@ namespace bluegreen::glue {
 
 namespace {
 
-shm::Event event_of(shm::EventKind kind) noexcept {
-  shm::Event event{};
-  event.kind = static_cast<std::uint32_t>(kind);
-  event.app = shm::kNobody;
-  event.color = shm::kNobody;
-  return event;
-}
-
 std::uint8_t byte_of(shm::Color color) noexcept {
   return static_cast<std::uint8_t>(shm::index_of(color));
 }
@@ -53,6 +45,14 @@ void tell_difference(MainConf& conf, const Upstream& upstream, const shm::Route&
 }
 
 }  // namespace
+
+shm::Event event_of(shm::EventKind kind) noexcept {
+  shm::Event event{};
+  event.kind = static_cast<std::uint32_t>(kind);
+  event.app = shm::kNobody;
+  event.color = shm::kNobody;
+  return event;
+}
 
 void note_event(MainConf& conf, shm::Event event) noexcept {
   shm::TelemetryDetail* const detail = conf.telemetry.detail();

@@ -10,6 +10,8 @@
 
 namespace bluegreen::glue {
 
+// One that is about no application and no color yet.
+shm::Event event_of(shm::EventKind kind) noexcept;
 // Fills in time, process id and number.
 void note_event(MainConf& conf, shm::Event event) noexcept;
 

@@ -224,7 +224,7 @@ bool tend(MainConf& conf, Upstream& upstream) noexcept {
 }
 
 extern "C" void ngx_http_bluegreen_tend_lines(ngx_event_t* event) {
-  auto& conf = *static_cast<MainConf*>(static_cast<ngx_connection_t*>(event->data)->data);
+  auto& conf = owner_of<MainConf>(*event);
   bool more = false;
   bool anybody = false;
   for (ngx_uint_t i = 0; i < conf.upstreams.nelts; ++i) {
@@ -324,7 +324,7 @@ ngx_int_t hold_late(PeerState& state) noexcept {
 void start_hold_clock(MainConf& conf) noexcept {
   for (ngx_event_t* event : {&conf.hold_clock.timer, &conf.hold_clock.now}) {
     event->handler = ngx_http_bluegreen_tend_lines;
-    event->data = &conf.tick_connection;
+    event->data = &conf.tick.connection;
     event->log = conf.cycle->log;
   }
 }

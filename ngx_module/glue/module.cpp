@@ -68,9 +68,9 @@ void start(MainConf& conf) noexcept {
 }
 
 extern "C" void ngx_http_bluegreen_tick(ngx_event_t* event) {
-  auto* const conf = static_cast<MainConf*>(static_cast<ngx_connection_t*>(event->data)->data);
-  synchronize(*conf, false);
-  watch(*conf, ngx_worker == 0 ? conf->cycle->log : nullptr);
+  auto& conf = owner_of<MainConf>(*event);
+  synchronize(conf, false);
+  watch(conf, ngx_worker == 0 ? conf.cycle->log : nullptr);
   ngx_add_timer(event, kTick);
 }
 
@@ -115,13 +115,8 @@ static ngx_int_t ngx_http_bluegreen_init_process(ngx_cycle_t* cycle) {
   conf->cycle = cycle;
   start_hold_clock(*conf);
   start(*conf);
-  conf->tick.handler = ngx_http_bluegreen_tick;
-  conf->tick_connection.fd = static_cast<ngx_socket_t>(-1);
-  conf->tick_connection.data = conf;
-  conf->tick.data = &conf->tick_connection;
-  conf->tick.log = cycle->log;
-  conf->tick.cancelable = 1;
-  ngx_add_timer(&conf->tick, kTick);
+  set_up_timer(conf->tick, ngx_http_bluegreen_tick, conf, cycle->log);
+  ngx_add_timer(&conf->tick.event, kTick);
   start_prober(*conf);
   return NGX_OK;
 }

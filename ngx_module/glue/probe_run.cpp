@@ -120,8 +120,6 @@ bool is_own_fault(int error) noexcept {
 }
 
 void open_connection(ProbeRun& run) noexcept {
-  run.sent = 0;
-  run.received = 0;
   run.reused = false;
   run.phase = Phase::kConnecting;
   ngx_peer_connection_t& peer = run.peer;
@@ -142,9 +140,7 @@ void open_connection(ProbeRun& run) noexcept {
   }
   ngx_connection_t* const c = peer.connection;
   if (refused || result == NGX_ERROR || (c->pool = ngx_create_pool(512, &run.log)) == nullptr) {
-    drop_connection(run);
-    drop_window(run);
-    run.phase = Phase::kIdle;
+    close_run(run);
     run.ended(run, nullptr);
     return;
   }
@@ -166,7 +162,10 @@ bool make_window(ProbeRun& run) noexcept {
   return run.window != nullptr;
 }
 
-void forget_answer(ProbeRun& run) noexcept {
+// Nothing is sent, nothing has come.
+void start_over(ProbeRun& run) noexcept {
+  run.sent = 0;
+  run.received = 0;
   run.answer = core::ProbeAnswer(run.settings().method == core::ProbeMethod::kHead, run.window);
   run.grpc = core::GrpcAnswer();
 }
@@ -213,7 +212,7 @@ void fail_run(ProbeRun& run, std::string_view what, std::string_view why) noexce
   }
   verdict.status = static_cast<std::uint16_t>(
       run.settings().type == ProbeType::kHttp ? run.answer.status() : run.grpc.status());
-  core::set_error(verdict, {text, writer.overflowed() ? sizeof(text) : writer.needed()});
+  core::set_error(verdict, writer.written());
   drop_connection(run);  // may write to run.said, which `why` may be
   end_run(run, verdict);
 }
@@ -234,7 +233,7 @@ bool try_afresh(ProbeRun& run) noexcept {
     return false;
   }
   drop_connection(run);
-  forget_answer(run);  // it has been told that the connection ended
+  start_over(run);  // it has been told that the connection ended
   open_connection(run);
   return true;
 }
@@ -262,14 +261,12 @@ void begin_run(ProbeRun& run) noexcept {
     run.ended(run, nullptr);
     return;
   }
-  forget_answer(run);
+  start_over(run);
   if (run.peer.connection == nullptr) {
     open_connection(run);
     return;
   }
   run.peer.connection->idle = 0;
-  run.sent = 0;
-  run.received = 0;
   run.reused = true;
   talk(run);
 }

@@ -14,16 +14,13 @@ struct Target {
   shm::Color color = shm::Color::kBlue;
   std::uint32_t place = 0;
   ngx_msec_t began = 0;
-  ngx_event_t timer{};
-  ngx_connection_t timer_connection{};  // NGINX's debug log takes a timer's data for one
+  OwnTimer timer{};
 };
 
 namespace {
 
 void drop_target(Target& target) noexcept {
-  if (target.timer.timer_set) {
-    ngx_del_timer(&target.timer);
-  }
+  stop_timer(target.timer);
   close_run(target.run);
 }
 
@@ -51,8 +48,7 @@ void tell_health(const Target& target, shm::Health before) noexcept {
   MainConf& conf = *target.prober->conf;
   const App& app = app_of(target);
   const shm::Health now = target.record.state.health;
-  shm::Event event{};
-  event.kind = static_cast<std::uint32_t>(shm::EventKind::kHealth);
+  shm::Event event = event_of(shm::EventKind::kHealth);
   event.app = static_cast<std::uint8_t>(app.index);
   event.color = static_cast<std::uint8_t>(shm::index_of(target.color));
   event.before = static_cast<std::uint8_t>(before);
@@ -85,7 +81,7 @@ void schedule(Target& target) noexcept {
       core::next_interval_ms(target.run.probe->settings.rules, target.record.state,
                              static_cast<std::uint32_t>(ngx_random()));
   const ngx_msec_t used = ngx_current_msec - target.began;
-  ngx_add_timer(&target.timer, used < interval ? interval - used : 1);
+  ngx_add_timer(&target.timer.event, used < interval ? interval - used : 1);
 }
 
 void take_verdict(Target& target, const core::ProbeVerdict& verdict) noexcept {
@@ -107,9 +103,7 @@ void take_verdict(Target& target, const core::ProbeVerdict& verdict) noexcept {
 void end_probe(ProbeRun& run, const core::ProbeVerdict* verdict) noexcept {
   auto& target = reinterpret_cast<Target&>(run);
   Prober& prober = *target.prober;
-  if (target.timer.timer_set) {
-    ngx_del_timer(&target.timer);
-  }
+  stop_timer(target.timer);
   if (!holds_lease(prober)) {
     drop_targets(prober);
     return;
@@ -129,7 +123,7 @@ void end_probe(ProbeRun& run, const core::ProbeVerdict* verdict) noexcept {
 }
 
 extern "C" void ngx_http_bluegreen_probe_timer(ngx_event_t* event) {
-  auto& target = *static_cast<Target*>(static_cast<ngx_connection_t*>(event->data)->data);
+  auto& target = owner_of<Target>(*event);
   if (target.run.phase != ProbeRun::Phase::kIdle) {
     time_out_run(target.run);
     return;
@@ -139,7 +133,7 @@ extern "C" void ngx_http_bluegreen_probe_timer(ngx_event_t* event) {
     return;
   }
   target.began = ngx_current_msec;
-  ngx_add_timer(&target.timer, target.run.probe->settings.timeout_ms);
+  ngx_add_timer(&target.timer.event, target.run.probe->settings.timeout_ms);
   begin_run(target.run);
 }
 
@@ -166,19 +160,14 @@ bool make_target(Prober& prober, TargetGroup& group, const shm::EndpointTable& t
   target.color = group.color;
   target.place = place;
   set_up_run(target.run, *group.probe, endpoint, end_probe);
-  target.timer_connection.fd = static_cast<ngx_socket_t>(-1);
-  target.timer_connection.data = &target;
-  target.timer.data = &target.timer_connection;
-  target.timer.handler = ngx_http_bluegreen_probe_timer;
-  target.timer.log = prober.conf->cycle->log;
-  target.timer.cancelable = 1;
+  set_up_timer(target.timer, ngx_http_bluegreen_probe_timer, &target, prober.conf->cycle->log);
   const App& app = app_of(target);
   core::resume_record(app.board->health[shm::index_of(group.color)][place],
                       shm::tag_of(endpoint, table.generation), unix_ns(), target.record);
   if (!write_record(target)) {
     return false;
   }
-  ngx_add_timer(&target.timer, first_delay(target, table.count));
+  ngx_add_timer(&target.timer.event, first_delay(target, table.count));
   return true;
 }
 

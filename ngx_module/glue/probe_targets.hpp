@@ -30,8 +30,7 @@ struct TargetGroup {
 
 struct Prober {
   MainConf* conf = nullptr;
-  ngx_event_t timer{};
-  ngx_connection_t timer_connection{};
+  OwnTimer timer{};
   std::uint64_t patience_ns = 0;
   shm::LeaseHolder own;
   shm::ProberLease* lease = nullptr;  // nullptr: not the holder

@@ -11,9 +11,11 @@ namespace bluegreen::glue {
 
 namespace {
 
-// The name that is asked for and checked: without a port, and never an address.
-std::string_view server_name(const core::ProbeSettings& settings) noexcept {
-  return core::tls_name(settings);
+const char* wrong_certificate(ProbeRun& run, std::string_view why) noexcept {
+  core::ProbeVerdict text;
+  core::set_error(text, why);
+  std::memcpy(run.said, text.error, sizeof(run.said));
+  return "TLS certificate";
 }
 
 bool set_server_name(ngx_connection_t& c, std::string_view name) noexcept {
@@ -31,7 +33,7 @@ bool set_server_name(ngx_connection_t& c, std::string_view name) noexcept {
 bool start_tls(ngx_connection_t& c, ProbeRun& run, void (*done)(ngx_connection_t* c)) noexcept {
   auto* const ssl = static_cast<ngx_ssl_t*>(run.probe->ssl);
   if (ngx_ssl_create_connection(ssl, &c, NGX_SSL_CLIENT) != NGX_OK ||
-      !set_server_name(c, server_name(run.probe->settings))) {
+      !set_server_name(c, core::tls_name(run.settings()))) {
     return false;
   }
   c.ssl->handler = done;
@@ -45,24 +47,16 @@ const char* tls_fault(ngx_connection_t& c, ProbeRun& run) noexcept {
   if (c.ssl == nullptr || c.ssl->handshaked == 0) {
     return "TLS handshake";
   }
-  if (run.probe->settings.ssl_verify.empty()) {
+  if (run.settings().ssl_verify.empty()) {
     return nullptr;
   }
   const long result = SSL_get_verify_result(c.ssl->connection);
   if (result != X509_V_OK) {
-    core::ProbeVerdict text;
-    core::set_error(text, X509_verify_cert_error_string(result));
-    std::memcpy(run.said, text.error, sizeof(run.said));
-    return "TLS certificate";
+    return wrong_certificate(run, X509_verify_cert_error_string(result));
   }
-  ngx_str_t name = str(server_name(run.probe->settings));
-  if (ngx_ssl_check_host(&c, &name) != NGX_OK) {
-    core::ProbeVerdict text;
-    core::set_error(text, "it is for another name");
-    std::memcpy(run.said, text.error, sizeof(run.said));
-    return "TLS certificate";
-  }
-  return nullptr;
+  ngx_str_t name = str(core::tls_name(run.settings()));
+  return ngx_ssl_check_host(&c, &name) == NGX_OK ? nullptr
+                                                 : wrong_certificate(run, "it is for another name");
 }
 
 void free_tls(ngx_connection_t& c) noexcept {

@@ -46,11 +46,7 @@ void try_lease(Prober& prober) noexcept {
     give_back(prober);
     return;
   }
-  shm::Event event{};
-  event.kind = static_cast<std::uint32_t>(shm::EventKind::kLease);
-  event.app = shm::kNobody;
-  event.color = shm::kNobody;
-  note_event(conf, event);
+  note_event(conf, event_of(shm::EventKind::kLease));
   ngx_log_error(NGX_LOG_NOTICE, conf.cycle->log, 0, "bluegreen: this worker probes from now on");
 }
 
@@ -70,7 +66,7 @@ void look(Prober& prober) noexcept {
 }
 
 extern "C" void ngx_http_bluegreen_prober_look(ngx_event_t* event) {
-  auto& prober = *static_cast<Prober*>(static_cast<ngx_connection_t*>(event->data)->data);
+  auto& prober = owner_of<Prober>(*event);
   look(prober);
   if (ngx_exiting == 0) {
     ngx_add_timer(event, kLook);
@@ -111,13 +107,8 @@ void start_prober(MainConf& conf) noexcept {
   conf.prober = prober;
   prober->conf = &conf;
   prober->patience_ns = core::lease_patience_ms(shortest) * 1000000;
-  prober->timer_connection.fd = static_cast<ngx_socket_t>(-1);
-  prober->timer_connection.data = prober;
-  prober->timer.data = &prober->timer_connection;
-  prober->timer.handler = ngx_http_bluegreen_prober_look;
-  prober->timer.log = conf.cycle->log;
-  prober->timer.cancelable = 1;
-  ngx_add_timer(&prober->timer, 1);
+  set_up_timer(prober->timer, ngx_http_bluegreen_prober_look, prober, conf.cycle->log);
+  ngx_add_timer(&prober->timer.event, 1);
 }
 
 void stop_prober(MainConf& conf) noexcept {
@@ -126,9 +117,7 @@ void stop_prober(MainConf& conf) noexcept {
     return;
   }
   conf.prober = nullptr;
-  if (prober->timer.timer_set) {
-    ngx_del_timer(&prober->timer);
-  }
+  stop_timer(prober->timer);
   give_back(*prober);
 }
 

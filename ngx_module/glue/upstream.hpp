@@ -14,6 +14,7 @@
 #include "ngx_module/glue/control_attachment.hpp"
 #include "ngx_module/glue/gate_state.hpp"
 #include "ngx_module/glue/ngx.hpp"
+#include "ngx_module/glue/own_timer.hpp"
 #include "ngx_module/glue/telemetry_writer.hpp"
 
 struct ngx_http_bluegreen_main_conf_t;
@@ -108,12 +109,11 @@ struct ngx_http_bluegreen_main_conf_t {
   bluegreen::core::BlockPool<bluegreen::glue::RequestState> states;  // inflight.hpp
   bluegreen::glue::ControlAttachment control;
   bluegreen::glue::TelemetryWriter telemetry;
-  ngx_event_t tick;
+  bluegreen::glue::OwnTimer tick;
   bluegreen::glue::Prober* prober;  // this worker's, with a bluegreen_probe
   bluegreen::glue::HoldClock hold_clock;
   bluegreen::glue::PreviewName* preview_names;
   bluegreen::glue::Page* pages;
-  ngx_connection_t tick_connection;  // NGINX's debug log takes a timer's data for one
   ngx_cycle_t* cycle;
   std::uint64_t cycles;         // configurations that this master has seen
   std::uint64_t since_unix_ns;  // when this one began
