@@ -4,22 +4,17 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <thread>
 
+#include "controller/commands/follow_deploy.hpp"
 #include "controller/host/detach.hpp"
-#include "controller/host/follow.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/host/trace.hpp"
-#include "controller/output/plain.hpp"
 #include "controller/output/printable.hpp"
-#include "controller/output/screen.hpp"
-#include "controller/output/verdict.hpp"
 #include "shm/text_field.hpp"
 
 namespace bluegreen {
@@ -27,53 +22,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Everything that a deploy prints without a terminal, both streams together: what SSM keeps.
-constexpr std::size_t kOutputLimit = 1990;
-constexpr std::size_t kProgressLimit = 900;
-
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
-}
-
-// Few lines, because SSM keeps few: the end of each step, no more than fit.
-class ShortProgress : public EventSink {
- public:
-  explicit ShortProgress(Writer& to) : sink_(counted_), to_(to) {}
-
-  void emit(const Event& event) override {
-    if (event.state != StepState::kDone && event.state != StepState::kFailed &&
-        event.state != StepState::kUndone) {
-      return;
-    }
-    const std::size_t before = counted_.text().size();
-    Event shorter = event;
-    constexpr std::size_t kLongestText = 90;
-    if (shorter.text.size() > kLongestText) {
-      shorter.text = shorter.text.substr(0, kLongestText) + "...";
-    }
-    sink_.emit(shorter);
-    const std::string line = counted_.text().substr(before);
-    if (written_ + line.size() <= kProgressLimit) {
-      written_ += line.size();
-      to_.write(line);
-    }
-  }
-  std::size_t written() const { return written_; }
-
- private:
-  StringWriter counted_;
-  PlainSink sink_;
-  Writer& to_;
-  std::size_t written_ = 0;
-};
-
-// The log's last lines give way until everything fits.
-void fit(Verdict& verdict, std::size_t written) {
-  while (!verdict.tail.empty() && render_verdict(verdict).size() + written > kOutputLimit) {
-    const std::size_t line = verdict.tail.find('\n');
-    verdict.tail.erase(0, line == std::string::npos ? verdict.tail.size() : line + 1);
-  }
 }
 
 std::string new_id() {
@@ -217,102 +168,7 @@ Result<void> start_process(const CommandContext& context, const DeployPlace& pla
   return start_detached(request);
 }
 
-// The process writes its verdict and frees the lock just after: whoever calls the next command when
-// this one has returned must not find it taken.
-void wait_until_free(const DeployPlace& place, const std::string& id) {
-  constexpr int kTries = 1000;
-  for (int i = 0; i < kTries; ++i) {
-    const auto holder = lock_holder(place.target.run_dir, place.lock_name());
-    if (!holder || holder->id != id || is_housekeeping(*holder)) {
-      return;
-    }
-    if (!is_locked(place.target.run_dir, place.lock_name())) {
-      return;  // a holder file that a kill has left
-    }
-    std::this_thread::sleep_for(milliseconds(2));
-  }
-}
-
-// The same limit for what ends without a verdict: an error quotes logs and answers of others.
-int fail_briefly(CommandContext& context, Error error, std::size_t written) {
-  constexpr std::size_t kLongest = 700;
-  if (!context.json()) {
-    error.what = error.what.size() > kLongest ? error.what.substr(0, kLongest) + "..." : error.what;
-    error.hint =
-        error.hint.size() > kLongest / 2 ? error.hint.substr(0, kLongest / 2) + "..." : error.hint;
-    const std::size_t rest = error.what.size() + error.hint.size() + written + 64;
-    const std::size_t room = rest < kOutputLimit ? kOutputLimit - rest : 0;
-    if (error.tail.size() > room) {
-      error.tail.erase(0, error.tail.size() - room);
-    }
-  }
-  return context.fail(error);
-}
-
-int show(CommandContext& context, Verdict verdict, std::size_t written) {
-  if (!context.json()) {
-    fit(verdict, written);
-  }
-  return context.finish(verdict);
-}
-
-int follow_to_the_end(CommandContext& context, const DeployPlace& place, const std::string& id,
-                      const std::string& folder) {
-  const bool brief = !context.json() && ::isatty(STDERR_FILENO) == 0;
-  ShortProgress progress(context.err());
-  LiveSink live(context.err(), STDERR_FILENO);
-  EventSink& plain = brief ? static_cast<EventSink&>(progress) : context.events();
-  const bool is_live = !context.json() && can_be_live(STDERR_FILENO);
-  auto verdict = follow(folder, is_live ? live : plain);
-  if (!verdict) {
-    Error error = verdict.error();
-    error.what = "deploy " + id + ": " + error.what;
-    return fail_briefly(context, std::move(error), progress.written());
-  }
-  wait_until_free(place, id);
-  return show(context, std::move(*verdict), progress.written());
-}
-
 }  // namespace
-
-std::string DeployPlace::lock_name() const {
-  return app_lock_name(control->id(), app->name);
-}
-
-Result<DeployPlace> open_place(CommandContext& context, ControlAccess access) {
-  DeployPlace place;
-  auto target = context.target();
-  if (!target) {
-    return tl::unexpected(target.error());
-  }
-  auto config = context.config();
-  if (!config) {
-    return tl::unexpected(config.error());
-  }
-  auto app = context.app_config();
-  if (!app) {
-    return tl::unexpected(app.error());
-  }
-  place.target = std::move(*target);
-  place.config = *config;
-  place.app = *app;
-  auto control = ControlFile::open(place.target.control, access, place.target.run_dir);
-  if (!control) {
-    return tl::unexpected(control.error());
-  }
-  place.control = std::move(*control);
-  const std::vector<std::string> known = place.control->apps();
-  if (std::find(known.begin(), known.end(), place.app->name) == known.end()) {
-    return fail(ExitCode::kPreflight,
-                place.target.control + ": there is no application " + place.app->name + " in it",
-                "add it: bgctl init --app " + place.app->name);
-  }
-  auto readable = place.control->read(place.app->name);
-  if (!readable) {
-    return tl::unexpected(readable.error());
-  }
-  return place;
-}
 
 int run_in_foreground(CommandContext& context, const Wish& wish) {
   // It changes nothing itself, but what its process cannot open is told here and now.
@@ -330,7 +186,7 @@ int run_in_foreground(CommandContext& context, const Wish& wish) {
     return context.fail(known.error());
   }
   if (known->what == Found::kEnded) {
-    return show(context, std::move(known->verdict), 0);
+    return show_verdict(context, std::move(known->verdict), 0);
   }
   if (known->what == Found::kNothing) {
     auto started = start_process(context, *place, wish, *id, folder);
@@ -338,7 +194,7 @@ int run_in_foreground(CommandContext& context, const Wish& wish) {
       return fail_briefly(context, started.error(), 0);
     }
   }
-  return follow_to_the_end(context, *place, *id, folder);
+  return follow_deploy(context, *place, *id, folder);
 }
 
 }  // namespace bluegreen

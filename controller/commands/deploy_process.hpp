@@ -9,7 +9,6 @@
 #include <string>
 
 #include "controller/commands/command.hpp"
-#include "controller/regions/control_file.hpp"
 
 namespace bluegreen {
 
@@ -20,18 +19,5 @@ struct Wish {
 
 // The whole of the foreground; the exit code.
 int run_in_foreground(CommandContext& context, const Wish& wish);
-
-// What the application's commands need, opened and checked; see target.hpp for its little brother.
-struct DeployPlace {
-  Target target;
-  const Config* config = nullptr;
-  const AppConfig* app = nullptr;
-  std::unique_ptr<ControlFile> control;
-
-  std::string lock_name() const;
-};
-
-// kUsage: configuration or control file; kPreflight: the application is not in the control file.
-Result<DeployPlace> open_place(CommandContext& context, ControlAccess access);
 
 }  // namespace bluegreen

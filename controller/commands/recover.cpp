@@ -2,7 +2,7 @@
 // before they begin; this is for who does not want to wait for the next one, and for boot.
 #include "controller/deploy/recover.hpp"
 #include "controller/commands/command.hpp"
-#include "controller/commands/deploy_process.hpp"
+#include "controller/commands/deploy_place.hpp"
 #include "controller/commands/make_runtime.hpp"
 #include "controller/commands/target.hpp"
 #include "controller/host/lock.hpp"
@@ -34,8 +34,13 @@ int recover_command(CommandContext& context) {
   SystemClock clock;
   TelemetryFile telemetry(place->target.telemetry);
   TraceFolders traces(place->config->trace_dir);
-  RecoveryWorld world{*place->control, telemetry,        **runtime,           clock,
-                      traces,          context.events(), place->control->id()};
+  RecoveryWorld world{.control = *place->control,
+                      .telemetry = telemetry,
+                      .runtime = **runtime,
+                      .clock = clock,
+                      .traces = traces,
+                      .events = context.events(),
+                      .control_id = place->control->id()};
   auto verdicts = recover(world, *place->app);
   if (!verdicts) {
     return context.fail(verdicts.error());

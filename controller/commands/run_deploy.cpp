@@ -3,45 +3,24 @@
 // and the application's lock while it changes something; leaves verdict.json. Whatever goes wrong
 // before the driver runs becomes a verdict too: the foreground has nothing else to go by.
 //
-// After the verdict it prunes images, still under the lock. Then it stays for keep_old, without the
-// lock, and stops the old color, unless somebody changes the application first: it ends then. Where
-// requests may be on the old color again, it waits for them as a drain does.
-#include <sys/inotify.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-
-#include "controller/commands/command.hpp"
-#include "controller/commands/deploy_process.hpp"
+// After the verdict it prunes images, still under the lock (prune_images.hpp). Then it stays for
+// keep_old, without the lock, and stops the old color (keep_old_wait.hpp).
+#include "controller/commands/keep_old_wait.hpp"
 #include "controller/commands/make_runtime.hpp"
+#include "controller/commands/prune_images.hpp"
 #include "controller/commands/target.hpp"
 #include "controller/deploy/driver.hpp"
-#include "controller/deploy/keep_old.hpp"
 #include "controller/deploy/recover.hpp"
 #include "controller/deploy/releases.hpp"
 #include "controller/host/lock.hpp"
-#include "controller/host/system_clock.hpp"
-#include "controller/host/trace.hpp"
-#include "controller/regions/telemetry_file.hpp"
 
 namespace bluegreen {
 namespace {
 
 using std::chrono::milliseconds;
 
-struct Process {
-  DeployPlace place;
-  std::string id;
-  DeployRequest request;
-  std::unique_ptr<TraceFolder> trace;
-  std::unique_ptr<EventSink> events;
-  std::unique_ptr<Runtime> runtime;
-  SystemClock clock;
-};
-
 // A deploy that was refused before its driver ran.
-Verdict refused(const Process& process, const Error& error) {
+Verdict refused(const DeployProcess& process, const Error& error) {
   Verdict verdict;
   verdict.code = error.code;
   verdict.command = process.request.command;
@@ -65,7 +44,7 @@ Verdict refused(const Process& process, const Error& error) {
   return verdict;
 }
 
-Result<Plan> make_plan(Process& process, TraceStore& traces) {
+Result<Plan> make_plan(DeployProcess& process, TraceStore& traces) {
   ControlFile& control = *process.place.control;
   const std::string& app = process.place.app->name;
   if (process.request.command != "rollback") {
@@ -87,15 +66,20 @@ struct Ended {
 };
 
 // Under the lock: recovery, plan, steps. The verdict is written unless it is returned as an error.
-Result<Ended> deploy_under_lock(Process& process, HostLock& lock, TelemetryFile& telemetry) {
+Result<Ended> deploy_under_lock(DeployProcess& process, HostLock& lock, TelemetryFile& telemetry) {
   DeployPlace& place = process.place;
   auto ended = end_left_hold(lock, *place.control, place.app->name, *process.events);
   if (!ended) {
     return tl::unexpected(ended.error());
   }
   TraceFolders traces(place.config->trace_dir);
-  RecoveryWorld recovery{*place.control, telemetry,       *process.runtime,   process.clock,
-                         traces,         *process.events, place.control->id()};
+  RecoveryWorld recovery{.control = *place.control,
+                         .telemetry = telemetry,
+                         .runtime = *process.runtime,
+                         .clock = process.clock,
+                         .traces = traces,
+                         .events = *process.events,
+                         .control_id = place.control->id()};
   auto recovered = recover(recovery, *place.app, process.id);
   if (!recovered) {
     Error error = recovered.error();
@@ -111,126 +95,19 @@ Result<Ended> deploy_under_lock(Process& process, HostLock& lock, TelemetryFile&
   if (!plan) {
     return tl::unexpected(plan.error());
   }
-  World world{*place.control, telemetry,       *process.runtime,   process.clock,
-              *process.trace, *process.events, place.control->id()};
-  Deploy deploy{world, *place.app, std::move(*plan), {}, {}, {}, {}};
+  World world{.control = *place.control,
+              .telemetry = telemetry,
+              .runtime = *process.runtime,
+              .clock = process.clock,
+              .trace = *process.trace,
+              .events = *process.events,
+              .control_id = place.control->id()};
+  Deploy deploy{.world = world, .config = *place.app, .plan = std::move(*plan)};
   const ExitCode code = Driver(deploy).run().code;
   return Ended{code == ExitCode::kDone || code == ExitCode::kDrainForced, deploy.leftover};
 }
 
-// True when keep_old is over; false when this process has nothing to do any more. Whoever changes
-// the application puts a holder file into the run directory and takes it away: that is what wakes
-// us, so that of many deploys in a row only the last one's process waits.
-bool wait_keep_old(Process& process, const Leftover& left) {
-  constexpr milliseconds kLookAnyway{5'000};  // should the watch have failed
-  const shm::UniqueFd changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  ::inotify_add_watch(changes.get(), process.place.target.run_dir.c_str(), IN_MOVED_TO | IN_DELETE);
-  const auto end = process.clock.now() + left.keep;
-  for (;;) {
-    const auto now = process.place.control->read(left.app);
-    if (now && is_superseded(*now, left)) {
-      process.events->emit({process.clock.wall(),
-                            "stop",
-                            StepState::kSkipped,
-                            text(left.color) + " has changed since and is left alone",
-                            {}});
-      return false;
-    }
-    const auto remaining = std::chrono::ceil<milliseconds>(end - process.clock.now());
-    if (remaining.count() <= 0) {
-      return true;
-    }
-    const auto wake = process.clock.wait_for(std::min(remaining, kLookAnyway), changes.get());
-    if (wake == SystemClock::Wake::kStop) {
-      return false;
-    }
-    std::array<char, 4096> notes{};
-    while (::read(changes.get(), notes.data(), notes.size()) > 0) {
-    }
-  }
-}
-
-// What comes of one try to stop it, in one line of the trace.
-void note_end(Process& process, const Leftover& left, const Result<LeftoverEnd>& end) {
-  const std::string what =
-      !end                            ? end.error().what
-      : *end == LeftoverEnd::kStopped ? " is stopped, keep_old is over"
-      : *end == LeftoverEnd::kCut
-          ? " is stopped, keep_old is over; nothing proved that it had no request"
-      : *end == LeftoverEnd::kChanged ? " has changed since and is left alone"
-                                      : " may be in use and stays up for now";
-  const bool waits = end && *end == LeftoverEnd::kNotDrained;
-  process.events->emit({process.clock.wall(),
-                        "stop",
-                        waits ? StepState::kProgress
-                        : end ? StepState::kDone
-                              : StepState::kFailed,
-                        end ? text(left.color) + what : what,
-                        {}});
-}
-
-// One try, under the lock. True when there is nothing left to do. `cut_at` is set by the first one
-// that finds the color in use.
-bool stop_old_now(Process& process, TelemetryFile& telemetry, const Leftover& left,
-                  std::optional<Deadline>& cut_at) {
-  DeployPlace& place = process.place;
-  auto lock = HostLock::acquire(place.target.run_dir, place.lock_name(), "application " + left.app,
-                                LockHolder{0, kKeepOldWork, process.id, {}});
-  if (!lock) {
-    // Somebody is at work on the application: if that changes it, the next look says so.
-    return lock.error().code != ExitCode::kLocked;
-  }
-  if (auto ended = end_left_hold(*lock, *place.control, left.app, *process.events); !ended) {
-    note_end(process, left, tl::unexpected(ended.error()));
-    return true;
-  }
-  const bool may_cut =
-      cut_at && process.clock.now() >= *cut_at && place.app->drain_then == AfterDrainTimeout::kStop;
-  const auto end = stop_leftover(*place.control, telemetry, *process.runtime, place.control->id(),
-                                 left, may_cut);
-  const bool again = end && *end == LeftoverEnd::kNotDrained;
-  if (!again || !cut_at) {
-    note_end(process, left, end);
-  }
-  if (!cut_at) {
-    cut_at = process.clock.now() + place.app->drain_timeout;
-  }
-  return !again;
-}
-
-void stop_old_later(Process& process, TelemetryFile& telemetry, Leftover left) {
-  constexpr milliseconds kAgain{1'000};
-  std::optional<Deadline> cut_at;
-  while (wait_keep_old(process, left) && !stop_old_now(process, telemetry, left, cut_at)) {
-    left.keep = kAgain;
-  }
-}
-
-// After the verdict, whose word is final: what goes wrong here is a line in the trace.
-void prune(Process& process) {
-  DeployPlace& place = process.place;
-  const auto note = [&process](StepState state, const std::string& what) {
-    process.events->emit({process.clock.wall(), "prune", state, what, {}});
-  };
-  auto now = place.control->read(place.app->name);
-  auto list = TraceFolders(place.config->trace_dir).list(place.app->name);
-  if (!now || !list) {
-    note(StepState::kFailed, now ? list.error().what : now.error().what);
-    return;
-  }
-  const auto keep = images_to_keep(*list, *now, place.app->keep_releases);
-  if (auto pruned = process.runtime->prune(keep); !pruned) {
-    note(StepState::kFailed, pruned.error().what);
-    return;
-  }
-  std::string kept;
-  for (const std::string& image : keep) {
-    kept += (kept.empty() ? "kept " : ", ") + image;
-  }
-  note(StepState::kDone, kept);
-}
-
-int run(Process& process) {
+int run(DeployProcess& process) {
   DeployPlace& place = process.place;
   TelemetryFile telemetry(place.target.telemetry);
   std::optional<Leftover> left;
@@ -251,12 +128,12 @@ int run(Process& process) {
     if (done->well) {
       // The verdict is out and the foreground has returned: the lock's next taker waits for this.
       lock->now_for(kPruneWork, process.id);
-      prune(process);
+      prune_images(process);
     }
     left = std::move(done->leftover);
   }
   if (left) {
-    stop_old_later(process, telemetry, *left);
+    keep_old_then_stop(process, telemetry, *left);
   }
   return 0;
 }
@@ -268,7 +145,7 @@ int run_deploy_command(CommandContext& context) {
   if (!place) {
     return context.fail(place.error());
   }
-  Process process;
+  DeployProcess process;
   process.place = std::move(*place);
   process.id = context.argument("ID");
   const std::string folder =

@@ -25,8 +25,14 @@ struct Ended {
 
 inline Ended run_plan(FakeWorld& world, const AppConfig& config, Plan plan) {
   auto trace = world.open("app", plan.id);
-  World parts{world, world, world, world, **trace, world, 7};
-  Deploy deploy{parts, config, std::move(plan), {}, {}, {}, {}};
+  World parts{.control = world,
+              .telemetry = world,
+              .runtime = world,
+              .clock = world,
+              .trace = **trace,
+              .events = world,
+              .control_id = 7};
+  Deploy deploy{.world = parts, .config = config, .plan = std::move(plan)};
   Ended ended;
   ended.verdict = Driver(deploy).run();
   ended.leftover = deploy.leftover;
@@ -41,7 +47,13 @@ inline Ended deploy_image(FakeWorld& world, const std::string& image,
 inline Result<std::vector<Verdict>> recover_all(FakeWorld& world,
                                                 const AppConfig& config = quick_config(),
                                                 const std::string& own = {}) {
-  RecoveryWorld parts{world, world, world, world, world, world, 7};
+  RecoveryWorld parts{.control = world,
+                      .telemetry = world,
+                      .runtime = world,
+                      .clock = world,
+                      .traces = world,
+                      .events = world,
+                      .control_id = 7};
   return recover(parts, config, own);
 }
 

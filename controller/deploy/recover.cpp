@@ -122,9 +122,14 @@ Result<std::optional<Verdict>> recover_one(RecoveryWorld& world, const AppConfig
   if (!plan) {
     return tl::unexpected(plan.error());
   }
-  World one{world.control, world.telemetry, world.runtime,   world.clock,
-            trace,         world.events,    world.control_id};
-  Deploy deploy{one, config, std::move(*plan), attempt.facts, {}, {}, {}};
+  World one{.control = world.control,
+            .telemetry = world.telemetry,
+            .runtime = world.runtime,
+            .clock = world.clock,
+            .trace = trace,
+            .events = world.events,
+            .control_id = world.control_id};
+  Deploy deploy{.world = one, .config = config, .plan = std::move(*plan), .facts = attempt.facts};
   return settle(deploy, attempt, own);
 }
 

@@ -49,10 +49,10 @@ struct Deploy {
   const AppConfig& config;
   Plan plan;
 
-  Facts facts;                       // what steps found out; goes into their kDone records
-  std::vector<std::string> doubts;   // why the end is 80 and not 0
-  std::optional<Leftover> leftover;  // set by the stop step
-  Deadline deadline;                 // of the running step
+  Facts facts = {};                       // what steps found out; goes into their kDone records
+  std::vector<std::string> doubts = {};   // why the end is 80 and not 0
+  std::optional<Leftover> leftover = {};  // set by the stop step
+  Deadline deadline = {};                 // of the running step
 
   // The image as it runs: pinned once it was pulled, before that as it was asked for.
   PinnedImage pinned() const {

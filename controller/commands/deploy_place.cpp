@@ -1,0 +1,49 @@
+// See deploy_place.hpp.
+#include "controller/commands/deploy_place.hpp"
+
+#include <algorithm>
+
+#include "controller/host/lock.hpp"
+
+namespace bluegreen {
+
+std::string DeployPlace::lock_name() const {
+  return app_lock_name(control->id(), app->name);
+}
+
+Result<DeployPlace> open_place(CommandContext& context, ControlAccess access) {
+  DeployPlace place;
+  auto target = context.target();
+  if (!target) {
+    return tl::unexpected(target.error());
+  }
+  auto config = context.config();
+  if (!config) {
+    return tl::unexpected(config.error());
+  }
+  auto app = context.app_config();
+  if (!app) {
+    return tl::unexpected(app.error());
+  }
+  place.target = std::move(*target);
+  place.config = *config;
+  place.app = *app;
+  auto control = ControlFile::open(place.target.control, access, place.target.run_dir);
+  if (!control) {
+    return tl::unexpected(control.error());
+  }
+  place.control = std::move(*control);
+  const std::vector<std::string> known = place.control->apps();
+  if (std::find(known.begin(), known.end(), place.app->name) == known.end()) {
+    return fail(ExitCode::kPreflight,
+                place.target.control + ": there is no application " + place.app->name + " in it",
+                "add it: bgctl init --app " + place.app->name);
+  }
+  auto readable = place.control->read(place.app->name);
+  if (!readable) {
+    return tl::unexpected(readable.error());
+  }
+  return place;
+}
+
+}  // namespace bluegreen

@@ -1,0 +1,25 @@
+// What the detached deploy process (run_deploy.cpp) has in hand for its life, and hands to what it
+// does before, beside and after the steps.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "controller/commands/deploy_place.hpp"
+#include "controller/host/system_clock.hpp"
+#include "controller/host/trace.hpp"
+#include "controller/ports/runtime.hpp"
+
+namespace bluegreen {
+
+struct DeployProcess {
+  DeployPlace place;
+  std::string id;
+  DeployRequest request;
+  std::unique_ptr<TraceFolder> trace;
+  std::unique_ptr<EventSink> events;
+  std::unique_ptr<Runtime> runtime;
+  SystemClock clock;
+};
+
+}  // namespace bluegreen

@@ -1,0 +1,121 @@
+// See follow_deploy.hpp.
+#include "controller/commands/follow_deploy.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "controller/host/follow.hpp"
+#include "controller/host/lock.hpp"
+#include "controller/output/plain.hpp"
+#include "controller/output/screen.hpp"
+#include "controller/output/verdict.hpp"
+
+namespace bluegreen {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Everything that a deploy prints without a terminal, both streams together: what SSM keeps.
+constexpr std::size_t kOutputLimit = 1990;
+constexpr std::size_t kProgressLimit = 900;
+
+// Few lines, because SSM keeps few: the end of each step, no more than fit.
+class ShortProgress : public EventSink {
+ public:
+  explicit ShortProgress(Writer& to) : sink_(counted_), to_(to) {}
+
+  void emit(const Event& event) override {
+    if (event.state != StepState::kDone && event.state != StepState::kFailed &&
+        event.state != StepState::kUndone) {
+      return;
+    }
+    const std::size_t before = counted_.text().size();
+    Event shorter = event;
+    constexpr std::size_t kLongestText = 90;
+    if (shorter.text.size() > kLongestText) {
+      shorter.text = shorter.text.substr(0, kLongestText) + "...";
+    }
+    sink_.emit(shorter);
+    const std::string line = counted_.text().substr(before);
+    if (written_ + line.size() <= kProgressLimit) {
+      written_ += line.size();
+      to_.write(line);
+    }
+  }
+  std::size_t written() const { return written_; }
+
+ private:
+  StringWriter counted_;
+  PlainSink sink_;
+  Writer& to_;
+  std::size_t written_ = 0;
+};
+
+// The log's last lines give way until everything fits.
+void fit(Verdict& verdict, std::size_t written) {
+  while (!verdict.tail.empty() && render_verdict(verdict).size() + written > kOutputLimit) {
+    const std::size_t line = verdict.tail.find('\n');
+    verdict.tail.erase(0, line == std::string::npos ? verdict.tail.size() : line + 1);
+  }
+}
+
+// The process writes its verdict and frees the lock just after: whoever calls the next command when
+// this one has returned must not find it taken.
+void wait_until_free(const DeployPlace& place, const std::string& id) {
+  constexpr int kTries = 1000;
+  for (int i = 0; i < kTries; ++i) {
+    const auto holder = lock_holder(place.target.run_dir, place.lock_name());
+    if (!holder || holder->id != id || is_housekeeping(*holder)) {
+      return;
+    }
+    if (!is_locked(place.target.run_dir, place.lock_name())) {
+      return;  // a holder file that a kill has left
+    }
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+}
+
+}  // namespace
+
+int fail_briefly(CommandContext& context, Error error, std::size_t written) {
+  constexpr std::size_t kLongest = 700;
+  if (!context.json()) {
+    error.what = error.what.size() > kLongest ? error.what.substr(0, kLongest) + "..." : error.what;
+    error.hint =
+        error.hint.size() > kLongest / 2 ? error.hint.substr(0, kLongest / 2) + "..." : error.hint;
+    const std::size_t rest = error.what.size() + error.hint.size() + written + 64;
+    const std::size_t room = rest < kOutputLimit ? kOutputLimit - rest : 0;
+    if (error.tail.size() > room) {
+      error.tail.erase(0, error.tail.size() - room);
+    }
+  }
+  return context.fail(error);
+}
+
+int show_verdict(CommandContext& context, Verdict verdict, std::size_t written) {
+  if (!context.json()) {
+    fit(verdict, written);
+  }
+  return context.finish(verdict);
+}
+
+int follow_deploy(CommandContext& context, const DeployPlace& place, const std::string& id,
+                  const std::string& folder) {
+  const bool brief = !context.json() && ::isatty(STDERR_FILENO) == 0;
+  ShortProgress progress(context.err());
+  LiveSink live(context.err(), STDERR_FILENO);
+  EventSink& plain = brief ? static_cast<EventSink&>(progress) : context.events();
+  const bool is_live = !context.json() && can_be_live(STDERR_FILENO);
+  auto verdict = follow(folder, is_live ? live : plain);
+  if (!verdict) {
+    Error error = verdict.error();
+    error.what = "deploy " + id + ": " + error.what;
+    return fail_briefly(context, std::move(error), progress.written());
+  }
+  wait_until_free(place, id);
+  return show_verdict(context, std::move(*verdict), progress.written());
+}
+
+}  // namespace bluegreen
