@@ -144,6 +144,7 @@ AppConfig read_app(Problems& problems, const std::string& name, const json& docu
   }
   section.duration("healthy_within", app.healthy_within, milliseconds{100}, hours{24});
   read_drain(section, app);
+  app.canary = read_canary(section);
   section.duration("soak", app.soak, milliseconds{0}, hours{24});
   section.duration("keep_old", app.keep_old, milliseconds{0}, hours{24 * 30});
   section.number("keep_releases", app.keep_releases, 1, 100);

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "controller/config/canary_config.hpp"
 #include "controller/ports/result.hpp"
 
 namespace bluegreen {
@@ -47,6 +48,7 @@ struct AppConfig {
   milliseconds healthy_within{60'000};
   milliseconds drain_timeout{30'000};
   AfterDrainTimeout drain_then = AfterDrainTimeout::kStop;
+  CanaryConfig canary;  // canary and analysis
   milliseconds soak{0};
   milliseconds keep_old{600'000};
   std::uint32_t keep_releases = 3;

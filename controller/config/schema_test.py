@@ -30,6 +30,12 @@ FULL = {
                 "network": "n", "docker_host": "unix:///s", "min_free_mb": 1,
             },
             "healthy_within": "60s", "drain": {"timeout": "30s", "then": "wait"}, "soak": "1s",
+            "canary": [{"weight": "5%", "for": "5m", "min_requests": 100}],
+            "analysis": {
+                "confidence": "99%", "min_requests": 50, "error_tolerance": "0.1%", "latency_tolerance": "20%",
+                "latency_slack": "10ms", "max_error_rate": "5%", "not_enough": "fail",
+                "max_latency": {"p50": "1s", "p90": "2s", "p99": "3s"},
+            },
             "keep_old": "10m", "keep_releases": 3,
         },
         "tool": {

@@ -144,17 +144,20 @@ Verdict Driver::go_back(const Failure& failure) {
   if (flipped && verdict.code != ExitCode::kAborted) {
     verdict.code = ExitCode::kRolledBack;
   }
-  const auto started = std::find_if(begun_.begin(), begun_.end(),
-                                    [](const StepRow* row) { return row->name == kStart; });
-  if (started != begun_.end()) {
+  std::string trouble;
+  const auto keep_log = [&] {
+    if (std::none_of(begun_.begin(), begun_.end(),
+                     [](const StepRow* row) { return row->name == kStart; })) {
+      return;
+    }
     keep_container_log();
     if (verdict.tail.empty() && failure.error.code != ExitCode::kAborted) {
       verdict.tail = deploy_.world.runtime.log_tail(deploy_.plan.idle, kTailLines);
     }
-  }
-  std::string trouble;
-  if (!undo_all(trouble)) {
+  };
+  if (!undo_all(trouble, keep_log)) {
     verdict.code = ExitCode::kRollbackFailed;
+    keep_log();
   } else if (!trouble.empty()) {
     verdict.code = ExitCode::kInterrupted;  // the next deploy or `recover` finishes it
   }
@@ -175,9 +178,12 @@ Verdict Driver::go_back(const Failure& failure) {
   return verdict;
 }
 
-bool Driver::undo_all(std::string& trouble) {
+bool Driver::undo_all(std::string& trouble, const std::function<void()>& before_start_is_undone) {
   for (auto it = begun_.rbegin(); it != begun_.rend(); ++it) {
     const StepRow& row = **it;
+    if (row.name == kStart) {
+      before_start_is_undone();
+    }
     auto undone = undo(row);
     if (undone) {
       continue;

@@ -11,6 +11,7 @@
 // process under the application's lock; one object a deploy.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,8 +46,9 @@ class Driver {
   bool take(const StepRow& row, Failure& failure);
   Result<void> act(const StepRow& row);
   Verdict go_back(const Failure& failure);
-  // False when the flip could not be undone.
-  bool undo_all(std::string& trouble);
+  // False when the flip could not be undone. Logs are read when the traffic is back and before what
+  // writes them is taken away.
+  bool undo_all(std::string& trouble, const std::function<void()>& before_start_is_undone);
   Result<void> undo(const StepRow& row);
   void keep_container_log();
   bool flip_counts();

@@ -3,6 +3,7 @@
 
 #include "controller/deploy/steps/after_flip.hpp"
 #include "controller/deploy/steps/before_flip.hpp"
+#include "controller/deploy/steps/canary.hpp"
 #include "controller/deploy/steps/flip.hpp"
 #include "controller/deploy/steps/probed.hpp"
 
@@ -28,6 +29,13 @@ Milliseconds healthy_within(const AppConfig& app) {
 Milliseconds soak(const AppConfig& app) {
   return app.soak;
 }
+Milliseconds canary_stages(const AppConfig& app) {
+  Milliseconds all = 1min;  // each ends by itself
+  for (const CanaryStage& stage : app.canary.stages) {
+    all += stage.length;
+  }
+  return all;
+}
 Milliseconds drain(const AppConfig& app) {
   return app.drain_timeout;
 }
@@ -40,6 +48,7 @@ const StartStep kStartStep;
 const HealthyStep kHealthyStep;
 const PublishStep kPublishStep;
 const ProbedStep kProbedStep;
+const CanaryStep kCanaryStep;
 const FlipStep kFlipStep;
 const SoakStep kSoakStep;
 const DrainStep kDrainStep;
@@ -58,8 +67,9 @@ const StepRow kTable[] = {
   {"healthy",   &kHealthyStep,   ExitCode::kNotHealthy,   healthy_within, OnFailure::kUndo},
   {"publish",   &kPublishStep,   ExitCode::kUsage,        quick,          OnFailure::kUndo},
   {"probed",    &kProbedStep,    ExitCode::kNotHealthy,   healthy_within, OnFailure::kUndo},
-  // smoke through the preview route (kGate), the manual gate and
-  // canary weights (kGate) belong here: NGINX knows the new color, no user sees it.
+  // smoke through the preview route (kGate) and the manual gate belong here: NGINX knows the new
+  // color, no user sees it.
+  {"canary",    &kCanaryStep,    ExitCode::kGate,         canary_stages,  OnFailure::kUndo},
   {kFlip,       &kFlipStep,      ExitCode::kUsage,        quick,          OnFailure::kUndo},
   {"soak",      &kSoakStep,      ExitCode::kRolledBack,   soak,           OnFailure::kUndo},
   {"drain",     &kDrainStep,     ExitCode::kDrainForced,  drain,          OnFailure::kKeepGoing},

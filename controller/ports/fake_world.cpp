@@ -216,6 +216,13 @@ Result<ColorFigures> FakeWorld::figures(const std::string&, Color color) {
   return known;
 }
 
+Result<TrafficFigures> FakeWorld::traffic(const std::string&, Color color) {
+  if (!nginx_runs) {
+    return fail(ExitCode::kUsage, "telemetry: no such file");
+  }
+  return traffic_says ? traffic_says(color) : TrafficFigures{};
+}
+
 Result<void> FakeWorld::preflight(Color) {
   return operation("preflight", [] {});
 }

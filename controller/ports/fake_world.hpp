@@ -67,6 +67,8 @@ class FakeWorld : public ControlPort,
   bool nginx_runs = true;
   // What NGINX's probes say; without it nobody probes.
   std::function<ProbeView(Color, const shm::EndpointTable&)> probes_say;
+  // What users do and meet, by now; without it nobody comes.
+  std::function<TrafficFigures(Color)> traffic_says;
   std::uint32_t attach_after_looks = 0;  // so many times, none of the workers has attached yet
   bool trace_full = false;
   bool stop_asked = false;
@@ -94,6 +96,7 @@ class FakeWorld : public ControlPort,
                                std::uint64_t control_id) override;
   Attachment attachment(std::uint64_t control_id) override;
   Result<ColorFigures> figures(const std::string& app, Color color) override;
+  Result<TrafficFigures> traffic(const std::string& app, Color color) override;
   ProbeView probes(const std::string& app, Color color, const shm::EndpointTable& table) override;
   // Runtime. Images: "missing" is not in the registry, "sick" never gets healthy, "exits" dies.
   Result<void> preflight(Color idle) override;

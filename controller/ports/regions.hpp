@@ -127,6 +127,16 @@ struct ColorFigures {
   std::uint64_t failures = 0;                // of these, failed
 };
 
+// What a verdict on a color is made of: all of it counters, which begin at 0 again when the
+// telemetry gets another id. Whether an error or a time was a preview's is not kept.
+struct TrafficFigures {
+  std::uint64_t telemetry_id = 0;
+  ColorFigures counts;
+  // Answers by the time from a try's begin to the end of the answer's header, counted in the
+  // buckets of shm/histogram.hpp; empty when this NGINX keeps none.
+  std::vector<std::uint64_t> latency;
+};
+
 // What NGINX's probes have found out about one endpoint of a table.
 struct EndpointHealth {
   bool known = false;  // there is a record of exactly this endpoint, of exactly this table
@@ -165,6 +175,7 @@ class TelemetryPort {
   // Nobody alive, or no telemetry: complete, since there is nobody to wait for.
   virtual Attachment attachment(std::uint64_t control_id) = 0;
   virtual Result<ColorFigures> figures(const std::string& app, Color color) = 0;
+  virtual Result<TrafficFigures> traffic(const std::string& app, Color color) = 0;
   // `table`: the one in force of that color. What is not known is unknown; nothing fails.
   virtual ProbeView probes(const std::string& app, Color color,
                            const shm::EndpointTable& table) = 0;

@@ -211,6 +211,33 @@ std::optional<DetailFigures> TelemetryFile::detail_figures(const std::string& ap
   return figures;
 }
 
+Result<TrafficFigures> TelemetryFile::traffic(const std::string& app, Color color) {
+  TrafficFigures traffic;
+  {
+    // The id first: what is read behind it from a file that has just replaced this one counts as a
+    // break at the next look, not as a part of this one.
+    const Look look(path_);
+    shm::RegionHeader header{};
+    if (!look.ok()) {
+      return fail(ExitCode::kUsage, look.why());
+    }
+    if (!look.header(header)) {
+      return fail(ExitCode::kUsage, look.cut());
+    }
+    traffic.telemetry_id = header.id;
+  }
+  auto counts = figures(app, color);
+  if (!counts) {
+    return tl::unexpected(counts.error());
+  }
+  traffic.counts = *counts;
+  if (auto detail = detail_figures(app, color)) {
+    traffic.latency = std::move(detail->first_byte.buckets);
+    traffic.latency.resize(shm::kBuckets);
+  }
+  return traffic;
+}
+
 std::vector<shm::Event> TelemetryFile::events(std::size_t count) const {
   std::vector<shm::Event> found;
   const Look look(path_);

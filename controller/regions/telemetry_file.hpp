@@ -62,6 +62,7 @@ class TelemetryFile : public TelemetryPort {
                                std::uint64_t control_id) override;
   Attachment attachment(std::uint64_t control_id) override;
   Result<ColorFigures> figures(const std::string& app, Color color) override;
+  Result<TrafficFigures> traffic(const std::string& app, Color color) override;
   ProbeView probes(const std::string& app, Color color, const shm::EndpointTable& table) override;
 
   // The second part's figures (shm/telemetry_detail.hpp), summed over all slots that were ever

@@ -3,6 +3,7 @@
 
 #include "controller/deploy/drain_wait.hpp"
 #include "controller/deploy/steps/color.hpp"
+#include "controller/deploy/traffic_watch.hpp"
 
 namespace bluegreen {
 
@@ -26,6 +27,7 @@ Result<void> IdentifyStep::run(Deploy& deploy) const {
   if (const std::string kept = kept_in_force(deploy.world.control, *now); !kept.empty()) {
     deploy.note("identify", kept);
   }
+  begin_baseline(deploy);
   return {};
 }
 

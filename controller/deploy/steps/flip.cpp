@@ -6,6 +6,7 @@
 #include "controller/deploy/attach_wait.hpp"
 #include "controller/deploy/drain_wait.hpp"
 #include "controller/deploy/steps/color.hpp"
+#include "controller/deploy/traffic_watch.hpp"
 
 namespace bluegreen {
 
@@ -63,16 +64,36 @@ bool SoakStep::applies(const Deploy& deploy) const {
 
 Result<void> SoakStep::run(Deploy& deploy) const {
   using std::chrono::milliseconds;
-  constexpr milliseconds kBetweenLooks{500};
+  constexpr milliseconds kBetweenLooks{100};
+  constexpr int kLooksBetweenInspections = 5;
   Clock& clock = deploy.world.clock;
-  for (;;) {
-    const std::string changed = what_has_changed(deploy);
-    if (!changed.empty()) {
-      return fail(ExitCode::kRolledBack, "during the soak " + changed);
-    }
+  const auto baseline = baseline_of(deploy);
+  std::optional<TrafficWatch> traffic;
+  if (baseline) {  // none: a rollback, the first release, or no telemetry
+    traffic.emplace(deploy, "soak", deploy.config.canary.analysis.min_requests, baseline);
+  }
+  for (int looks = 0;; ++looks) {
     const auto left = std::chrono::duration_cast<milliseconds>(deploy.deadline - clock.now());
-    if (left.count() <= 0) {
+    const bool last = left.count() <= 0;
+    std::string trouble;
+    if (last || looks % kLooksBetweenInspections == 0) {
+      trouble = what_has_changed(deploy);
+    }
+    if (trouble.empty() && traffic) {
+      const canary::Finding found = last ? traffic->end() : traffic->look();
+      trouble = found.outcome == canary::Outcome::kFail ? found.why : "";
+      if (last && trouble.empty()) {
+        deploy.note("soak", "passed: " + found.why);
+      }
+    }
+    if (!trouble.empty()) {
+      return fail(ExitCode::kRolledBack, "during the soak " + trouble);
+    }
+    if (last) {
       return {};
+    }
+    if (traffic) {
+      traffic->note("100% to " + text(deploy.plan.idle));
     }
     if (!clock.wait(std::min(left, kBetweenLooks))) {
       return fail(ExitCode::kAborted, "stopped on request");

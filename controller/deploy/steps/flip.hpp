@@ -16,7 +16,8 @@ class FlipStep : public Step {
   Result<Presence> observe(Deploy& deploy) const override;
 };
 
-// The new color has to stay what it was at the flip: the same instances, alive, not unhealthy.
+// The new color has to stay what it was at the flip: the same instances, alive, not unhealthy; and
+// its traffic is judged against what the old one's was before the flip.
 class SoakStep : public Step {
  public:
   std::string plan(const Deploy& deploy) const override;
