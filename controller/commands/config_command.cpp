@@ -27,6 +27,7 @@ constexpr const char* kExample = R"({
       "drain": {"timeout": "30s", "then": "stop"},
       "soak": "0s",
       "keep_old": "10m",  // how long the old color stays up for a rollback at once
+      "deploy_within": "2h",  // over before the end of the soak: the old color serves again
       "keep_releases": 3
     }
   }

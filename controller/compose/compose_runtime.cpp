@@ -59,8 +59,8 @@ ServiceFilter ComposeRuntime::filter(Color color) const {
 }
 
 Result<PinnedImage> ComposeRuntime::pull(const std::string& image, const Progress& progress) {
-  auto pinned = engine_.pull(image, progress, [this] { return !stop_asked(); });
-  if (stop_asked()) {
+  auto pinned = engine_.pull(image, progress, [this] { return !has_to_end(); });
+  if (has_to_end()) {
     return stopped_on_request();
   }
   if (!pinned) {

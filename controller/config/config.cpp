@@ -147,6 +147,7 @@ AppConfig read_app(Problems& problems, const std::string& name, const json& docu
   app.canary = read_canary(section);
   section.duration("soak", app.soak, milliseconds{0}, hours{24});
   section.duration("keep_old", app.keep_old, milliseconds{0}, hours{24 * 30});
+  section.duration("deploy_within", app.deploy_within, milliseconds{1'000}, hours{24 * 7});
   section.number("keep_releases", app.keep_releases, 1, 100);
   return app;
 }

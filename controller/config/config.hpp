@@ -51,6 +51,7 @@ struct AppConfig {
   CanaryConfig canary;  // canary and analysis
   milliseconds soak{0};
   milliseconds keep_old{600'000};
+  milliseconds deploy_within{7'200'000};  // for the whole deploy; see deploy/deploy_deadline.hpp
   std::uint32_t keep_releases = 3;
 };
 

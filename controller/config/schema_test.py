@@ -36,7 +36,7 @@ FULL = {
                 "latency_slack": "10ms", "max_error_rate": "5%", "not_enough": "fail",
                 "max_latency": {"p50": "1s", "p90": "2s", "p99": "3s"},
             },
-            "keep_old": "10m", "keep_releases": 3,
+            "keep_old": "10m", "keep_releases": 3, "deploy_within": "2h",
         },
         "tool": {
             "runtime": "process",

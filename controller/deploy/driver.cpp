@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "controller/deploy/deploy_deadline.hpp"
 #include "controller/deploy/headline.hpp"
 #include "controller/deploy/steps/color.hpp"
 
@@ -20,7 +21,10 @@ std::chrono::milliseconds since(Clock& clock, Deadline start) {
 }  // namespace
 
 Verdict Driver::run() {
-  auto begun = deploy_.world.trace.append({RecordKind::kBegin, "", facts_of(deploy_.plan)});
+  Facts plan = facts_of(deploy_.plan);
+  note_beginning(plan, deploy_.world.clock);
+  give_up_ = give_up_at(plan, deploy_.config, deploy_.world.clock);
+  auto begun = deploy_.world.trace.append({RecordKind::kBegin, "", std::move(plan)});
   if (!begun) {
     return go_back(
         {&table_.front(), {ExitCode::kPreflight, begun.error().what, begun.error().hint, {}}});
@@ -28,11 +32,13 @@ Verdict Driver::run() {
   return go(0);
 }
 
-Verdict Driver::finish(const std::vector<std::string>& begun) {
+Verdict Driver::finish(const std::vector<std::string>& begun, const std::vector<std::string>& done,
+                       const Facts& began) {
   record_begun(begun);
+  give_up_ = give_up_at(began, deploy_.config, deploy_.world.clock);
   for (std::size_t i = 0; i < table_.size(); ++i) {
     if (table_[i].name == kFlip) {
-      return go(i + 1);
+      return go(i + 1, done);
     }
   }
   return go(table_.size());
@@ -52,10 +58,13 @@ void Driver::record_begun(const std::vector<std::string>& begun) {
   }
 }
 
-Verdict Driver::go(std::size_t from) {
+Verdict Driver::go(std::size_t from, const std::vector<std::string>& done) {
   for (std::size_t i = from; i < table_.size(); ++i) {
+    const StepRow& row = table_[i];
+    const bool judged = row.on_failure == OnFailure::kUndo &&
+                        std::find(done.begin(), done.end(), row.name) != done.end();
     Failure failure;
-    if (!take(table_[i], failure)) {
+    if (!judged && !take(row, failure)) {
       return go_back(failure);
     }
   }
@@ -90,8 +99,53 @@ bool Driver::take(const StepRow& row, Failure& failure) {
     return true;
   }
   failure = {&row, acted.error()};
-  failure.error.code = aborted ? ExitCode::kAborted : row.code;
+  const bool late = acted.error().code == ExitCode::kGate && row.code == ExitCode::kUsage;
+  failure.error.code = aborted ? ExitCode::kAborted : late ? ExitCode::kGate : row.code;
   return false;
+}
+
+tl::unexpected<Error> Driver::out_of_time(const std::string& what) const {
+  return fail(ExitCode::kGate, what + "the deploy was not over within " +
+                                   in_words(deploy_.config.deploy_within) + " (deploy_within)");
+}
+
+std::optional<Deadline> Driver::give_up_in(const StepRow& row) {
+  if (row.on_failure != OnFailure::kUndo) {
+    return std::nullopt;
+  }
+  if (has_begun(kFlip) && row.name != kFlip) {
+    // A soak is bounded anyway: better its end than nobody who serves.
+    auto old = deploy_.world.runtime.observe(deploy_.plan.active());
+    if (!old || old->empty()) {
+      return std::nullopt;
+    }
+  }
+  return give_up_;
+}
+
+// The step, within its own limit and the deploy's.
+Result<void> Driver::run_in_time(const StepRow& row, Deadline start) {
+  Clock& clock = deploy_.world.clock;
+  const std::optional<Deadline> give_up = give_up_in(row);
+  if (give_up && start >= *give_up) {
+    return out_of_time("");
+  }
+  const Deadline own = start + row.limit(deploy_.config);
+  deploy_.deadline = give_up ? std::min(own, *give_up) : own;
+  deploy_.world.runtime.end_by(deploy_.deadline);
+  auto ran = row.step->run(deploy_);
+  deploy_.world.runtime.end_by(std::nullopt);
+  if (clock.stop_requested() ||
+      (!ran && ran.error().code != ExitCode::kAborted && deploy_.deadline == own)) {
+    return ran;
+  }
+  if (give_up && clock.now() >= *give_up) {
+    return out_of_time(ran ? "" : ran.error().what + "; ");
+  }
+  if (!ran && ran.error().code == ExitCode::kAborted && clock.now() >= own) {
+    return fail(row.code, "not done within " + in_words(row.limit(deploy_.config)));
+  }
+  return ran;
 }
 
 Result<void> Driver::act(const StepRow& row) {
@@ -107,8 +161,7 @@ Result<void> Driver::act(const StepRow& row) {
   }
   emit(row, StepState::kStarted, row.step->plan(deploy_));
   const Deadline start = clock.now();
-  deploy_.deadline = start + row.limit(deploy_.config);
-  auto ran = row.step->run(deploy_);
+  auto ran = run_in_time(row, start);
   if (!ran) {
     emit(row, StepState::kFailed, ran.error().what, since(clock, start));
     // Not needed to recover: the missing kDone says it already.
@@ -120,6 +173,11 @@ Result<void> Driver::act(const StepRow& row) {
   // fail too and stop the deploy.
   (void)deploy_.world.trace.append({RecordKind::kDone, name, deploy_.facts});
   return {};
+}
+
+bool Driver::has_begun(std::string_view name) const {
+  return std::any_of(begun_.begin(), begun_.end(),
+                     [name](const StepRow* row) { return row->name == name; });
 }
 
 // Whether the flip is in the world, so that taking back means moving traffic. When the region
@@ -146,8 +204,7 @@ Verdict Driver::go_back(const Failure& failure) {
   }
   std::string trouble;
   const auto keep_log = [&] {
-    if (std::none_of(begun_.begin(), begun_.end(),
-                     [](const StepRow* row) { return row->name == kStart; })) {
+    if (!has_begun(kStart)) {
       return;
     }
     keep_container_log();

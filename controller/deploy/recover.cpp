@@ -16,6 +16,7 @@ struct Attempt {
   Facts plan;  // empty: it had not begun
   Facts facts;
   std::vector<std::string> begun;
+  std::vector<std::string> done;
   Facts verdict;
 };
 
@@ -32,6 +33,7 @@ Attempt last_attempt(const std::vector<JournalRecord>& records) {
         break;
       case RecordKind::kDone:
         attempt.facts = record.data;
+        attempt.done.push_back(record.step);
         break;
       case RecordKind::kVerdict:
         attempt.verdict = record.data;
@@ -84,7 +86,7 @@ Result<std::optional<Verdict>> settle(Deploy& deploy, const Attempt& attempt, bo
       return tl::unexpected(obstacle.error());
     }
     if (obstacle->empty()) {
-      return driver.finish(attempt.begun);
+      return driver.finish(attempt.begun, attempt.done, attempt.plan);
     }
     why = *obstacle;
   }

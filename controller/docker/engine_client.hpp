@@ -75,6 +75,8 @@ class EngineClient {
   Result<std::string> pull(const std::string& image,
                            const std::function<void(const std::string&)>& progress,
                            const std::function<bool()>& go_on = {});
+  // One sentence: where the image would come from (engine_find.cpp). Has nothing pulled.
+  Result<std::string> find(const std::string& image);
   Result<ImageFacts> image(const std::string& reference);
   Result<std::vector<ImageFacts>> images_of(const std::string& repository);
   // Takes one name from an image, and the image when it was the last.

@@ -10,6 +10,9 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <string_view>
+
+#include "shm/hold_ticket.hpp"
 
 namespace bluegreen {
 namespace {
@@ -65,6 +68,21 @@ std::chrono::steady_clock::time_point SystemClock::now() {
 
 std::chrono::system_clock::time_point SystemClock::wall() {
   return std::chrono::system_clock::now();
+}
+
+BootTime SystemClock::boot() {
+  BootTime now;
+  now.since = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::nanoseconds(shm::boottime_ns()));
+  shm::BootId id{};
+  if (shm::boot_id(id)) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    for (const std::uint8_t byte : id.bytes) {
+      now.boot += kHex[byte >> 4U];
+      now.boot += kHex[byte & 15U];
+    }
+  }
+  return now;
 }
 
 bool SystemClock::wait(std::chrono::milliseconds duration) {

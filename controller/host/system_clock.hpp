@@ -21,6 +21,7 @@ class SystemClock : public Clock {
 
   std::chrono::steady_clock::time_point now() override;
   std::chrono::system_clock::time_point wall() override;
+  BootTime boot() override;
   bool wait(std::chrono::milliseconds duration) override;
   // The same, ended by `fd` too when it gets readable (-1: none).
   enum class Wake : std::uint8_t { kTime, kStop, kEvent };

@@ -6,8 +6,16 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 namespace bluegreen {
+
+// A moment that another process of this machine can tell too, and that no clock that is set moves:
+// the time since boot, suspended or not, and which boot that was.
+struct BootTime {
+  std::string boot;  // empty: not known
+  std::chrono::milliseconds since{0};
+};
 
 class Clock {
  public:
@@ -15,6 +23,7 @@ class Clock {
 
   virtual std::chrono::steady_clock::time_point now() = 0;
   virtual std::chrono::system_clock::time_point wall() = 0;
+  virtual BootTime boot() = 0;
 
   // True when the time is up; false as soon as a stop is requested, at once when it was before.
   virtual bool wait(std::chrono::milliseconds duration) = 0;

@@ -235,6 +235,11 @@ Result<PinnedImage> FakeWorld::pull(const std::string& image, const Progress& pr
   return done ? Result<PinnedImage>(PinnedImage{image, image}) : tl::unexpected(done.error());
 }
 
+Result<std::string> FakeWorld::find(const std::string& image) {
+  return image == "missing" ? fail(ExitCode::kPull, "missing: manifest unknown")
+                            : Result<std::string>(image + " is here");
+}
+
 void FakeWorld::take_away(Color color, const std::string& how) {
   auto& was = running[shm::index_of(color)];
   if (was && in_flight[shm::index_of(color)] > 0 && broken.empty()) {
@@ -322,7 +327,13 @@ std::string FakeWorld::log_tail(Color color, std::size_t) {
 
 std::chrono::system_clock::time_point FakeWorld::wall() {
   return std::chrono::system_clock::time_point(
-      std::chrono::duration_cast<std::chrono::system_clock::duration>(time.time_since_epoch()));
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(time.time_since_epoch() +
+                                                                      wall_is_off));
+}
+
+BootTime FakeWorld::boot() {
+  return {boot_name,
+          std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch())};
 }
 
 bool FakeWorld::wait(std::chrono::milliseconds duration) {

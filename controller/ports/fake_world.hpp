@@ -78,6 +78,8 @@ class FakeWorld : public ControlPort,
   std::vector<std::string> trace_order;
   std::vector<Event> events;
   std::chrono::steady_clock::time_point time{std::chrono::hours(1)};
+  std::chrono::milliseconds wall_is_off{0};  // somebody has set the clock
+  std::string boot_name = "this boot";
 
   // "v1 on blue" without a deploy.
   void serve(Color color, const std::string& image);
@@ -101,6 +103,7 @@ class FakeWorld : public ControlPort,
   // Runtime. Images: "missing" is not in the registry, "sick" never gets healthy, "exits" dies.
   Result<void> preflight(Color idle) override;
   Result<PinnedImage> pull(const std::string& image, const Progress& progress) override;
+  Result<std::string> find(const std::string& image) override;
   Result<void> start(Color color, const PinnedImage& image) override;
   Result<void> wait_healthy(Color color, Deadline deadline) override;
   Result<std::vector<Instance>> observe(Color color) override;
@@ -112,6 +115,7 @@ class FakeWorld : public ControlPort,
   // Clock
   std::chrono::steady_clock::time_point now() override { return time; }
   std::chrono::system_clock::time_point wall() override;
+  BootTime boot() override;
   bool wait(std::chrono::milliseconds duration) override;
   void pause(std::chrono::milliseconds duration) override;
   bool stop_requested() override { return stop_asked; }

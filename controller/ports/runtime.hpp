@@ -44,11 +44,15 @@ class Runtime {
 
   // `pull` and `wait_healthy`, which may take minutes, end with kAborted soon after this says yes.
   void stop_when(std::function<bool()> asked) { stop_asked_ = std::move(asked); }
+  // `pull` too soon after this moment, which the driver sets for the step that is running.
+  void end_by(std::optional<Deadline> deadline) { end_by_ = deadline; }
 
   // Everything that can be checked before anything is changed (kPreflight).
   virtual Result<void> preflight(Color idle) = 0;
   // Has the image here and pins it (kPull).
   virtual Result<PinnedImage> pull(const std::string& image, const Progress& progress) = 0;
+  // Whether `pull` would have it, in one sentence, without doing it (kPull).
+  virtual Result<std::string> find(const std::string& image) = 0;
   // Starts `color` from the image, replacing what ran there before (kNotHealthy).
   virtual Result<void> start(Color color, const PinnedImage& image) = 0;
   // Returns when every instance of the color is healthy; fails at once when one dies (kNotHealthy,
@@ -79,12 +83,16 @@ class Runtime {
 
  protected:
   bool stop_asked() const { return stop_asked_ && stop_asked_(); }
+  bool has_to_end() const {
+    return stop_asked() || (end_by_ && std::chrono::steady_clock::now() >= *end_by_);
+  }
   static tl::unexpected<Error> stopped_on_request() {
     return fail(ExitCode::kAborted, "stopped on request");
   }
 
  private:
   std::function<bool()> stop_asked_;
+  std::optional<Deadline> end_by_;
 };
 
 }  // namespace bluegreen

@@ -116,6 +116,11 @@ Result<PinnedImage> ProcessRuntime::pull(const std::string& image, const Progres
   return PinnedImage{image, image};
 }
 
+Result<std::string> ProcessRuntime::find(const std::string& image) {
+  auto here = pull(image, {});
+  return here ? Result<std::string>(image + " is on this host") : tl::unexpected(here.error());
+}
+
 Result<LaunchRequest> ProcessRuntime::launch_request(Color color, const std::string& image) const {
   const Substitutions values{image, color, port(color)};
   LaunchRequest request;

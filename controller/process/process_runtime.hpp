@@ -20,6 +20,7 @@ class ProcessRuntime final : public Runtime {
 
   Result<void> preflight(Color idle) override;
   Result<PinnedImage> pull(const std::string& image, const Progress& progress) override;
+  Result<std::string> find(const std::string& image) override;
   Result<void> start(Color color, const PinnedImage& image) override;
   Result<void> wait_healthy(Color color, Deadline deadline) override;
   Result<std::vector<Instance>> observe(Color color) override;

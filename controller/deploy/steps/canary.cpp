@@ -37,7 +37,7 @@ Result<void> take_share_away(Deploy& deploy) {
 // Why the new color is not to have more; empty when the stage has passed.
 Result<std::string> watch(Deploy& deploy, const CanaryStage& stage) {
   Clock& clock = deploy.world.clock;
-  const Deadline until = clock.now() + stage.length;
+  const Deadline until = std::min(clock.now() + stage.length, deploy.deadline);
   const std::string split = percent_text(stage.weight) + " to " + text(deploy.plan.idle);
   TrafficWatch traffic(deploy, "canary", stage.min_requests);
   for (int looks = 0;; ++looks) {
