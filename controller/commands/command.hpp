@@ -154,6 +154,7 @@ int doctor_command(CommandContext& context);
 int check_command(CommandContext& context);
 int version_command(CommandContext& context);
 int deploy_command(CommandContext& context);
+int plan_command(CommandContext& context);
 int rollback_command(CommandContext& context);
 int recover_command(CommandContext& context);
 int history_command(CommandContext& context);

@@ -34,6 +34,7 @@ constexpr OptionSpec kDeployOptions[] = {
     {"--id", "ID",
      "its name; again with the same one follows it or repeats its end "
      "(default: the SSM command id, or a new one)"}};
+constexpr ArgumentSpec kPlanArguments[] = {{"IMAGE", "as for deploy"}};
 constexpr ArgumentSpec kRunDeployArguments[] = {{"ID", "the deploy to run"}};
 
 constexpr ArgumentSpec kTracedArgument[] = {{"DEPLOY", "a deploy's id, as in `bgctl history`"}};
@@ -43,7 +44,6 @@ constexpr ArgumentSpec kShellArgument[] = {{"SHELL", "bash, zsh or fish", true, 
 constexpr LaterCommand kLater[] = {
     {"promote", "a deploy goes all the way by itself"},
     {"abort", "SIGTERM to the deploy's process (`bgctl doctor` names it) undoes the deploy"},
-    {"plan", "`bgctl doctor` makes the checks that a deploy would make first"},
     {"contract", "docs/ has the contract"},
 };
 
@@ -52,6 +52,11 @@ constexpr CommandSpec kCommands[] = {
     {"status", {}, {}, "show what serves now", status_command},
     {"deploy", kDeployArguments, kDeployOptions, "put IMAGE on the idle color and switch to it",
      deploy_command},
+    {"plan",
+     kPlanArguments,
+     {},
+     "show what deploy IMAGE would do, and whether it could",
+     plan_command},
     {"rollback", {}, kDeployOptions, "go back to the previous release", rollback_command},
     {"recover", {}, {}, "finish or undo what an interrupted deploy has left", recover_command},
     {"switch", kColorArgument, kSwitchOptions, "make COLOR serve, at once", switch_command},

@@ -1,11 +1,24 @@
 // See deploy_place.hpp.
 #include "controller/commands/deploy_place.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 
 #include "controller/host/lock.hpp"
 
 namespace bluegreen {
+
+std::string absolute_path(const std::string& path) {
+  if (path.empty() || path.front() == '/') {
+    return path;
+  }
+  std::array<char, 4096> folder{};
+  return ::getcwd(folder.data(), folder.size()) == nullptr
+             ? path
+             : std::string(folder.data()) + "/" + path;
+}
 
 std::string DeployPlace::lock_name() const {
   return app_lock_name(control->id(), app->name);

@@ -20,6 +20,9 @@ struct DeployPlace {
   std::string lock_name() const;
 };
 
+// For the arguments of a process that has another working directory.
+std::string absolute_path(const std::string& path);
+
 // kUsage: configuration or control file; kPreflight: the application is not in the control file.
 Result<DeployPlace> open_place(CommandContext& context, ControlAccess access);
 

@@ -128,17 +128,6 @@ std::vector<std::string> process_arguments(const CommandContext& context, const 
   return arguments;
 }
 
-// The process has another working directory.
-std::string absolute(const std::string& path) {
-  if (path.empty() || path.front() == '/') {
-    return path;
-  }
-  std::array<char, 4096> folder{};
-  return ::getcwd(folder.data(), folder.size()) == nullptr
-             ? path
-             : std::string(folder.data()) + "/" + path;
-}
-
 Result<void> start_process(const CommandContext& context, const DeployPlace& place,
                            const Wish& wish, const std::string& id, const std::string& folder) {
   auto free = nobody_else(place, id);
@@ -161,7 +150,7 @@ Result<void> start_process(const CommandContext& context, const DeployPlace& pla
     const bool is_path = &argument != request.arguments.data() &&
                          ((&argument)[-1] == "--config" || (&argument)[-1] == "--control" ||
                           (&argument)[-1] == "--telemetry");
-    argument = is_path ? absolute(argument) : argument;
+    argument = is_path ? absolute_path(argument) : argument;
   }
   request.log = folder + "/log";
   request.unit = "bgctl-" + unit_word(place.app->name + "-" + id);

@@ -1,5 +1,7 @@
 // bgctl status: what serves now. Exit 0 when it could tell; 2 when the control file is missing,
-// foreign or damaged, and then it still prints what it knows.
+// foreign or damaged, and then it still prints what it knows. Has what an interrupted deploy has
+// left finished or undone before it looks, where it may; see interrupted.hpp.
+#include "controller/commands/interrupted.hpp"
 #include "controller/commands/status_view.hpp"
 #include "controller/regions/control_file.hpp"
 #include "controller/regions/telemetry_file.hpp"
@@ -75,6 +77,7 @@ int status_command(CommandContext& context) {
   if (!target) {
     return context.fail(target.error());
   }
+  finish_interrupted(context);
   // Without --app all applications are shown, the configuration's only one or not.
   target->app = context.global().app;
   const StatusView view = look_at(*target);
