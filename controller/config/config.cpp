@@ -267,6 +267,13 @@ Result<Config> parse_config(const std::string& text, const std::string& name) {
     return fail(ExitCode::kUsage,
                 name + ": not JSON at " + place_of(text, error.byte) + ": " +
                     printable(colon == std::string::npos ? what : what.substr(colon + 2)));
+  } catch (const json::out_of_range& error) {
+    // A number that no double can hold; where it stands the library does not say.
+    const std::string what = error.what();
+    const std::size_t space = what.find("] ");
+    return fail(
+        ExitCode::kUsage,
+        name + ": " + printable(space == std::string::npos ? what : what.substr(space + 2)));
   }
   Config config;
   read_document(problems, document, config);

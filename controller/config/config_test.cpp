@@ -176,6 +176,14 @@ TEST_CASE("parse_config: what is no configuration at all is refused") {
   }
 }
 
+TEST_CASE(
+    "parse_config: a number that nothing can hold is refused, not thrown out of the program") {
+  const auto config = parse_config("{\"apps\": 1e999}", "c.json");
+  REQUIRE_FALSE(config);
+  CHECK(config.error().code == ExitCode::kUsage);
+  CHECK(config.error().what == "c.json: number overflow parsing '1e999'");
+}
+
 TEST_CASE("load_config: a file that is not there is named") {
   const auto config = load_config("/nowhere/bgctl.json");
   REQUIRE_FALSE(config);
