@@ -20,7 +20,7 @@ Finding worse(std::string why) {
 }
 
 std::uint32_t checks_of(const Limits& limits) {
-  std::uint32_t count = 1 + kQuantiles.size() + (limits.max_error_rate ? 1 : 0);
+  auto count = static_cast<std::uint32_t>(1 + kQuantiles.size() + (limits.max_error_rate ? 1 : 0));
   for (const std::uint64_t limit : limits.max_latency_us) {
     count += limit != 0 ? 1 : 0;
   }
