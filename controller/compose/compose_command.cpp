@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "controller/host/atomic_file.hpp"
+#include "controller/host/kill_point.hpp"
 #include "controller/host/log_file.hpp"
 
 namespace bluegreen {
@@ -125,7 +126,9 @@ Result<void> ComposeCommand::up(const std::string& service, const ProjectLock& l
                                    "--pull", "never", service});
   out.timeout = kUpTakes;
   out.inherited_fd = lock.fd();
+  BLUEGREEN_KILL_POINT("compose about to run");
   const auto exit = run(out, ExitCode::kNotHealthy);
+  BLUEGREEN_KILL_POINT("compose has run");
   if (!exit) {
     return tl::unexpected(exit.error());
   }

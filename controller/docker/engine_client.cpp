@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "controller/docker/log_frames.hpp"
+#include "controller/host/kill_point.hpp"
 #include "controller/host/log_file.hpp"
 
 namespace bluegreen {
@@ -193,7 +194,9 @@ Result<void> EngineClient::stop(const ContainerFacts& container) {
                           container.stop_seconds);
   // The Engine answers when the container has ended; SIGKILL takes a moment, too.
   call.timeout = std::chrono::seconds(container.stop_seconds) + milliseconds(30'000);
+  BLUEGREEN_KILL_POINT("container about to be stopped");
   const auto answer = connection_.call(call);
+  BLUEGREEN_KILL_POINT("container stopped");
   if (!answer) {
     return tl::unexpected(answer.error());
   }
@@ -208,7 +211,9 @@ Result<void> EngineClient::remove(const ContainerFacts& container) {
   call.method = "DELETE";
   call.path = "/containers/" + percent_encoded(container.id) + "?v=1&force=1";
   call.timeout = milliseconds(60'000);
+  BLUEGREEN_KILL_POINT("container about to be removed");
   const auto answer = connection_.call(call);
+  BLUEGREEN_KILL_POINT("container removed");
   if (!answer) {
     return tl::unexpected(answer.error());
   }

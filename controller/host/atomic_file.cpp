@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "controller/host/kill_point.hpp"
 #include "shm/unique_fd.hpp"
 
 namespace bluegreen {
@@ -73,6 +74,7 @@ tl::expected<void, std::string> replace_file(const std::string& path, const std:
   if (!fd) {
     return system_error("create", temporary);
   }
+  BLUEGREEN_KILL_POINT("file created");
   const bool owned = !exists || ::fchown(fd.get(), old.st_uid, old.st_gid) == 0;
   const mode_t bits = exists ? old.st_mode & 07777U : static_cast<mode_t>(mode);
   if (!owned || ::fchmod(fd.get(), bits) != 0 || !write_all(fd.get(), text) ||
@@ -81,12 +83,16 @@ tl::expected<void, std::string> replace_file(const std::string& path, const std:
     ::unlink(temporary.c_str());
     return error;
   }
+  BLUEGREEN_KILL_POINT("file flushed");
   if (::rename(temporary.c_str(), target.c_str()) != 0) {
     auto error = system_error("replace", target);
     ::unlink(temporary.c_str());
     return error;
   }
-  return flush_folder(target);
+  BLUEGREEN_KILL_POINT("file renamed");
+  auto flushed = flush_folder(target);
+  BLUEGREEN_KILL_POINT("file durable");
+  return flushed;
 }
 
 tl::expected<std::optional<std::string>, std::string> read_file(const std::string& path) {
@@ -119,6 +125,7 @@ tl::expected<void, std::string> remove_file(const std::string& path) {
     }
     return system_error("remove", path);
   }
+  BLUEGREEN_KILL_POINT("file removed");
   return flush_folder(path);
 }
 

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "controller/host/atomic_file.hpp"
+#include "controller/host/kill_point.hpp"
 #include "controller/output/printable.hpp"
 
 namespace bluegreen {
@@ -185,6 +186,7 @@ Result<void> Journal::append(const JournalRecord& record) {
   }
   const std::string line = encode_record(record, records_ + 1, std::chrono::system_clock::now());
   std::size_t done = 0;
+  BLUEGREEN_KILL_POINT("journal record about to be written");
   while (done < line.size()) {
     const ssize_t size = ::write(fd_.get(), line.data() + done, line.size() - done);
     if (size < 0 && errno == EINTR) {
@@ -198,11 +200,13 @@ Result<void> Journal::append(const JournalRecord& record) {
     }
     done += static_cast<std::size_t>(size);
   }
+  BLUEGREEN_KILL_POINT("journal record written");
   if (is_relied_on(record.kind) && ::fdatasync(fd_.get()) != 0) {
     // After a failed flush nobody knows what is on the disk: nothing may rely on this file again.
     torn_ = true;
     return failed(path_, "flushed", errno);
   }
+  BLUEGREEN_KILL_POINT("journal record durable");
   ++records_;
   size_ += line.size();
   return {};

@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "controller/host/kill_point.hpp"
 #include "controller/output/printable.hpp"
 
 namespace bluegreen {
@@ -196,6 +197,7 @@ Result<HostLock> HostLock::acquire(const std::string& run_dir, const std::string
     }
     pause(kBetweenTries);
   }
+  BLUEGREEN_KILL_POINT("lock taken");
   if (recorded) {
     if (const auto left = read_holder(run_dir, name)) {
       lock.interrupted_ = left->command;
@@ -203,6 +205,7 @@ Result<HostLock> HostLock::acquire(const std::string& run_dir, const std::string
     lock.holder_file_ = holder_path(run_dir, name);
     lock.holder_ = holder;
     lock.record();
+    BLUEGREEN_KILL_POINT("lock recorded");
   }
   return lock;
 }

@@ -2,10 +2,12 @@
 #include "controller/host/trace.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -253,6 +255,29 @@ Result<std::vector<TraceSummary>> TraceFolders::list(const std::string& app) {
     return a.started != b.started ? a.started > b.started : a.id > b.id;
   });
   return summaries;
+}
+
+std::vector<std::string> TraceFolders::interrupted(const std::string& app) const {
+  std::vector<std::string> ids;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(trace_dir_ + "/" + app, error);
+  if (error) {
+    return ids;
+  }
+  const std::time_t now = std::time(nullptr);
+  for (const auto& entry : entries) {
+    const std::string folder = entry.path().string();
+    struct stat asked {};
+    const bool ended = ::access((folder + "/verdict.json").c_str(), F_OK) == 0;
+    const bool begun = ::access((folder + "/journal").c_str(), F_OK) == 0;
+    // A deploy that is tried again has its journal before it has a process.
+    const bool just_asked = ::stat((folder + "/request").c_str(), &asked) != 0 ||
+                            (asked.st_mtime <= now && now - asked.st_mtime <= 1);
+    if (!ended && begun && !just_asked && !runner_is_alive(folder)) {
+      ids.push_back(entry.path().filename().string());
+    }
+  }
+  return ids;
 }
 
 Result<std::unique_ptr<TracePort>> TraceFolders::open(const std::string& app,

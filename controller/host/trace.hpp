@@ -78,6 +78,9 @@ class TraceFolders : public TraceStore {
 
   Result<std::vector<TraceSummary>> list(const std::string& app) override;
   Result<std::unique_ptr<TracePort>> open(const std::string& app, const std::string& id) override;
+  // The ids of deploys that had begun and whose process is dead, without a verdict. Quick: looks at
+  // names of files, and reads none.
+  std::vector<std::string> interrupted(const std::string& app) const;
 
  private:
   std::string trace_dir_;

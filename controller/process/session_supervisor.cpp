@@ -21,6 +21,7 @@
 
 #include "controller/host/atomic_file.hpp"
 #include "controller/host/exec.hpp"
+#include "controller/host/kill_point.hpp"
 #include "controller/process/proc_table.hpp"
 #include "controller/process/supervisor.hpp"
 #include "shm/unique_fd.hpp"
@@ -126,6 +127,7 @@ Result<ProcessRecord> SessionSupervisor::launch(const LaunchRequest& request) {
     ::close(ends[0]);  // else the child itself would keep the gate from closing
     become_program(prepared);
   }
+  BLUEGREEN_KILL_POINT("process forked");
   theirs.reset();
   children_[request.place.name] = pid;
   exits_.erase(request.place.name);
@@ -150,6 +152,7 @@ Result<ProcessRecord> SessionSupervisor::open_gate(const LaunchRequest& request,
     children_.erase(request.place.name);
     return fail(ExitCode::kNotHealthy, written.error());
   }
+  BLUEGREEN_KILL_POINT("process recorded");
   const char go = 'g';
   int error = 0;
   const bool sent = ::send(gate.get(), &go, 1, MSG_NOSIGNAL) == 1;
@@ -160,6 +163,7 @@ Result<ProcessRecord> SessionSupervisor::open_gate(const LaunchRequest& request,
     return fail(ExitCode::kNotHealthy, fmt::format("start {} in {}: {}", request.argv[0],
                                                    request.directory, std::strerror(error)));
   }
+  BLUEGREEN_KILL_POINT("process started");
   return record;
 }
 
@@ -229,12 +233,14 @@ Result<void> SessionSupervisor::stop(const ProcessPlace& place, milliseconds gra
     reap(place);
     return {};
   }
+  BLUEGREEN_KILL_POINT("process about to be stopped");
   if (::kill(-(*record)->pid, SIGTERM) != 0) {
     // The first process and its group have ended, others of the session have not.
     for (const ProcessStat& process : remains_of(**record)) {
       ::kill(process.pid, SIGTERM);
     }
   }
+  BLUEGREEN_KILL_POINT("process told to stop");
   bool gone = wait_gone(**record, steady_clock::now() + grace);
   if (!gone) {
     const auto until = steady_clock::now() + kKillTakes;
@@ -244,6 +250,7 @@ Result<void> SessionSupervisor::stop(const ProcessPlace& place, milliseconds gra
     }
     gone = wait_gone(**record, until);
   }
+  BLUEGREEN_KILL_POINT("process stopped");
   reap(place);
   if (!gone) {
     return fail(ExitCode::kNotHealthy, fmt::format("{} (pid {}) does not end, not even by SIGKILL",

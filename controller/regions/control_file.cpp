@@ -13,6 +13,7 @@
 #include <optional>
 #include <system_error>
 
+#include "controller/host/kill_point.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/output/printable.hpp"
 
@@ -266,6 +267,7 @@ Result<std::uint64_t> ControlFile::change_route(const std::string& app, Change c
   }
   const shm::Route& route = state.route;
   const std::uint64_t flipped_at = now_unix_ns();
+  BLUEGREEN_KILL_POINT("route about to be stored");
   if (!shm::store_route(record, route, id(), *index, next)) {
     return fail(ExitCode::kUsage, path_ + ": application " + app +
                                       ": the change would make an impossible route (weight " +
@@ -273,6 +275,7 @@ Result<std::uint64_t> ControlFile::change_route(const std::string& app, Change c
                                       hex(route.flags, 2) +
                                       "): nothing was stored, the present route stays");
   }
+  BLUEGREEN_KILL_POINT("route stored");
   if (route.active != now->route.active) {
     // Relaxed pairs with read_app: shown to people only.
     record.flipped_unix_ns.store(flipped_at, std::memory_order_relaxed);
@@ -280,6 +283,7 @@ Result<std::uint64_t> ControlFile::change_route(const std::string& app, Change c
   if (auto flushed = flush(&record.state, offsetof(shm::AppRecord, holds)); !flushed) {
     return tl::unexpected(flushed.error());
   }
+  BLUEGREEN_KILL_POINT("route durable");
   return next;
 }
 
@@ -306,7 +310,9 @@ Result<std::uint64_t> ControlFile::publish(const std::string& app, Color color,
         shm::Route& route = state.route;
         const std::size_t c = shm::index_of(color);
         const auto other = static_cast<std::uint8_t>(route.table[c] ^ 1U);
+        BLUEGREEN_KILL_POINT("table about to be stored");
         shm::store_table(*table, record.tables[c][other]);
+        BLUEGREEN_KILL_POINT("table stored");
         // Durable before the word that names it.
         if (auto flushed = flush(&record.tables[c][other], sizeof(shm::EndpointTable)); !flushed) {
           return tl::unexpected(flushed.error());

@@ -229,33 +229,6 @@ def test_killed_foreground_changes_nothing_and_the_same_id_repeats_the_verdict()
         assert len(json.loads(host.done("history", "--json").stdout)["deploys"]) == 2
 
 
-def test_deploy_process_killed_anywhere_is_resumed_by_the_same_id() -> None:
-    with a_host() as (host, nginx):
-        host.done("deploy", "v0")
-        with load_on(nginx, host.folder) as record:
-            for number, step in enumerate(["pull", "start", "healthy", "publish", "flip", "drain", "stop"]):
-                image, name = f"v{number + 1}", f"k{number}"
-                foreground = host.start("deploy", image, "--id", name)
-                journal = host.traces / "app" / name / "journal"
-                wanted = f'"step":"{step}"'
-                until(lambda: journal.exists() and wanted in journal.read_text(), f"{step} has begun", every=0.001)
-                for pid in host.processes():
-                    with contextlib.suppress(OSError):
-                        if b"run-deploy" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                            os.kill(pid, signal.SIGKILL)
-                foreground.communicate(timeout=60)
-                assert foreground.returncode in (0, 90), step
-                host.done("deploy", image, "--id", name)
-                color, release = host.serving()
-                assert release == image
-                assert not host.listening("blue" if color == "green" else "green")
-        (host.folder / "flips").write_text("")
-        judged = json.loads(subprocess.run(
-            [program("loadgen"), "judge", "--record", record, "--flips", host.folder / "flips"],
-            capture_output=True, text=True, timeout=60, check=True).stdout)
-        assert judged["failed"] == 0, judged
-
-
 def test_recover_undoes_what_a_killed_deploy_has_left() -> None:
     with a_host() as (host, _):
         host.done("deploy", "v1")
