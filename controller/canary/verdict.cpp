@@ -117,7 +117,8 @@ Finding judge(const Sides& sides, const Limits& limits, double alpha) {
       return found;
     }
   }
-  for (std::size_t i = 0; i < kQuantiles.size(); ++i) {
+  const bool is_warm = sides.suspect.users >= limits.min_requests;
+  for (std::size_t i = 0; is_warm && i < kQuantiles.size(); ++i) {
     Finding found = check_latency_limit(sides, i, limits.max_latency_us[i], each);
     if (found.outcome != Outcome::kFail && sides.reference != nullptr) {
       found = check_latency(sides, limits, i, each);

@@ -14,7 +14,9 @@
 //                  of the check's alpha
 //   error limit    the exact binomial test of `max_error_rate`
 //   latency limit  a quantile's lower bound above `max_latency_us`
-// A check without figures, or with too few of them for a bound, is unsure, and says nothing.
+// A check without figures, or with too few of them for a bound, is unsure, and says nothing; so do
+// those of latency before `min_requests`, because the first answers of a release that has just been
+// started are slow. Errors need no minimum to be certain.
 //
 // Pure; any thread; nothing fails.
 #pragma once

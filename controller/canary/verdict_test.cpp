@@ -105,6 +105,11 @@ TEST_CASE("few requests that all fail are enough to tell that it is worse") {
   CHECK(at_end(traffic(10, 10), traffic(90, 0)).outcome == Outcome::kFail);
 }
 
+TEST_CASE("first slow answers of a release that has just been started say nothing") {
+  CHECK(at_end(traffic(49, 0, 900'000), traffic(3600, 0)).outcome == Outcome::kUndecided);
+  CHECK(at_end(traffic(50, 0, 900'000), traffic(3600, 0)).outcome == Outcome::kFail);
+}
+
 TEST_CASE("previews do not make up the traffic that is needed") {
   Window green = traffic(60, 0);
   green.users = 40;
