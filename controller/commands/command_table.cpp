@@ -30,10 +30,16 @@ constexpr OptionSpec kDrainOptions[] = {
 
 constexpr ArgumentSpec kDeployArguments[] = {
     {"IMAGE", "what to deploy: repo:tag or repo@sha256:..., or the process runtime's word"}};
+constexpr OptionSpec kIdOption = {"--id", "ID",
+                                  "its name; again with the same one follows it or repeats its end "
+                                  "(default: the SSM command id, or a new one)"};
 constexpr OptionSpec kDeployOptions[] = {
-    {"--id", "ID",
-     "its name; again with the same one follows it or repeats its end "
-     "(default: the SSM command id, or a new one)"}};
+    kIdOption,
+    {"--pause-before", "STEP",
+     "wait for `bgctl promote` before STEP (flip); users see nothing yet"},
+    {"--pause-for", "DURATION",
+     "give up waiting and undo after this time (default 1h, at most 24h)"}};
+constexpr OptionSpec kRollbackOptions[] = {kIdOption};
 constexpr ArgumentSpec kPlanArguments[] = {{"IMAGE", "as for deploy"}};
 constexpr ArgumentSpec kRunDeployArguments[] = {{"ID", "the deploy to run"}};
 
@@ -42,8 +48,6 @@ constexpr ArgumentSpec kConfigArgument[] = {{"VERB", "check or example", true, "
 constexpr ArgumentSpec kShellArgument[] = {{"SHELL", "bash, zsh or fish", true, "bash zsh fish"}};
 
 constexpr LaterCommand kLater[] = {
-    {"promote", "a deploy goes all the way by itself"},
-    {"abort", "SIGTERM to the deploy's process (`bgctl doctor` names it) undoes the deploy"},
     {"contract", "docs/ has the contract"},
 };
 
@@ -57,7 +61,9 @@ constexpr CommandSpec kCommands[] = {
      {},
      "show what deploy IMAGE would do, and whether it could",
      plan_command},
-    {"rollback", {}, kDeployOptions, "go back to the previous release", rollback_command},
+    {"rollback", {}, kRollbackOptions, "go back to the previous release", rollback_command},
+    {"promote", {}, {}, "let a deploy go on that waits at --pause-before", promote_command},
+    {"abort", {}, {}, "stop the deploy that runs and take it back", abort_command},
     {"recover", {}, {}, "finish or undo what an interrupted deploy has left", recover_command},
     {"switch", kColorArgument, kSwitchOptions, "make COLOR serve, at once", switch_command},
     {"weight", kWeightArguments, kWeightOptions, "send PERCENT of the requests to the other color",

@@ -1,6 +1,9 @@
 // bgctl config check and bgctl config example: whether the configuration can be used, and one to
-// begin with. Neither looks at anything but the configuration.
+// begin with. Neither looks at anything but the configuration and the secret that it names.
+#include <nlohmann/json.hpp>
+
 #include "controller/commands/command.hpp"
+#include "controller/commands/make_runtime.hpp"
 #include "controller/output/printable.hpp"
 
 namespace bluegreen {
@@ -26,6 +29,9 @@ constexpr const char* kExample = R"({
       "healthy_within": "60s",
       "drain": {"timeout": "30s", "then": "stop"},
       "soak": "0s",
+      // Before a user gets the new release, through NGINX's bluegreen_preview:
+      // "smoke": {"url": "http://127.0.0.1:8080", "secret_file": "/etc/bluegreen/preview.secret",
+      //   "checks": [{"path": "/health", "status": 200, "body": "ok", "within": "1s"}]},
       "keep_old": "10m",  // how long the old color stays up for a rollback at once
       "deploy_within": "2h",  // over before the end of the soak: the old color serves again
       "keep_releases": 3
@@ -50,12 +56,24 @@ int config_command(CommandContext& context) {
     return context.fail(config.error());
   }
   std::string names;
+  std::string warnings;
+  nlohmann::json list = nlohmann::json::array();
   for (const auto& [name, app] : (*config)->apps) {
     names += (names.empty() ? "" : ", ") + name;
+    // A warning: the configuration may be checked where the secret is not.
+    const auto smoke = make_smoke(app);
+    const auto ready = smoke ? smoke->ready() : Result<void>{};
+    if (!ready) {
+      const std::string warning = "apps." + name + ".smoke: " + ready.error().what;
+      warnings += "\n  " + warning;
+      list.push_back(warning);
+    }
   }
+  const nlohmann::json done = {{"schema", 1}, {"result", "done"}, {"exit", 0}, {"warnings", list}};
   return context.done(context.json()
-                          ? "{\"schema\":1,\"result\":\"done\",\"exit\":0}"
-                          : context.global().config + ": can be used; applications: " + names);
+                          ? done.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+                          : context.global().config + ": can be used; applications: " + names +
+                                warnings);
 }
 
 }  // namespace bluegreen

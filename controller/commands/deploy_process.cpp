@@ -63,15 +63,6 @@ Result<std::string> choose_id(const CommandContext& context, const Wish& wish) {
   return id;
 }
 
-std::string who_asked() {
-  const std::string ssm = environment("SSM_COMMAND_ID");
-  if (!ssm.empty()) {
-    return "ssm " + ssm;
-  }
-  const std::string sudo = environment("SUDO_USER");
-  return sudo.empty() ? "uid " + std::to_string(::getuid()) : sudo;
-}
-
 enum class Found { kNothing, kRunning, kEnded };
 
 struct Known {
@@ -135,7 +126,8 @@ Result<void> start_process(const CommandContext& context, const DeployPlace& pla
     return free;
   }
   auto made =
-      make_trace(folder, {wish.command, wish.image, who_asked(), std::chrono::system_clock::now()});
+      make_trace(folder, {wish.command, wish.image, who_asked(), std::chrono::system_clock::now(),
+                          wish.pause_before, wish.pause_for});
   if (!made) {
     return made;
   }
@@ -158,6 +150,15 @@ Result<void> start_process(const CommandContext& context, const DeployPlace& pla
 }
 
 }  // namespace
+
+std::string who_asked() {
+  const std::string ssm = environment("SSM_COMMAND_ID");
+  if (!ssm.empty()) {
+    return "ssm " + ssm;
+  }
+  const std::string sudo = environment("SUDO_USER");
+  return sudo.empty() ? "uid " + std::to_string(::getuid()) : sudo;
+}
 
 int run_in_foreground(CommandContext& context, const Wish& wish) {
   // It changes nothing itself, but what its process cannot open is told here and now.

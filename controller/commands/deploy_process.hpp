@@ -6,6 +6,7 @@
 // only a deploy that did nothing (10) or was interrupted (90) is tried again.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "controller/commands/command.hpp"
@@ -13,9 +14,14 @@
 namespace bluegreen {
 
 struct Wish {
-  std::string command;  // deploy, rollback
-  std::string image;    // empty for a rollback
+  std::string command;            // deploy, rollback
+  std::string image = {};         // empty for a rollback
+  std::string pause_before = {};  // see DeployRequest
+  std::chrono::milliseconds pause_for{0};
 };
+
+// For the audit: the SSM command, or the user behind sudo.
+std::string who_asked();
 
 // The whole of the foreground; the exit code.
 int run_in_foreground(CommandContext& context, const Wish& wish);

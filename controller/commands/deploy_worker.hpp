@@ -6,9 +6,11 @@
 #include <string>
 
 #include "controller/commands/deploy_place.hpp"
+#include "controller/host/deploy_orders.hpp"
 #include "controller/host/system_clock.hpp"
 #include "controller/host/trace.hpp"
 #include "controller/ports/runtime.hpp"
+#include "controller/ports/smoke.hpp"
 
 namespace bluegreen {
 
@@ -19,6 +21,8 @@ struct DeployProcess {
   std::unique_ptr<TraceFolder> trace;
   std::unique_ptr<EventSink> events;
   std::unique_ptr<Runtime> runtime;
+  std::unique_ptr<SmokePort> smoke;      // null without smoke checks
+  std::unique_ptr<DeployOrders> orders;  // until the verdict
   SystemClock clock;
 };
 

@@ -201,6 +201,16 @@ void check_runtimes(CommandContext& context, Checks& checks) {
   for (const auto& [name, app] : (*config)->apps) {
     if (global.app.empty() || global.app == name) {
       checks.push_back(preflight(**config, app));
+      if (const auto smoke = make_smoke(app)) {
+        const auto ready = smoke->ready();
+        checks.push_back(
+            ready ? Check{"smoke checks",
+                          CheckState::kOk,
+                          "application " + name + ": " + app.smoke->secret_file + " has a secret",
+                          {}}
+                  : Check{"smoke checks", CheckState::kFail,
+                          "application " + name + ": " + ready.error().what, ready.error().hint});
+      }
     }
   }
 }

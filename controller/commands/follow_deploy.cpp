@@ -27,8 +27,11 @@ class ShortProgress : public EventSink {
   explicit ShortProgress(Writer& to) : sink_(counted_), to_(to) {}
 
   void emit(const Event& event) override {
-    if (event.state != StepState::kDone && event.state != StepState::kFailed &&
-        event.state != StepState::kUndone) {
+    // A gate is the one step that somebody has to do something about while it lasts.
+    const bool is_told = event.state == StepState::kDone || event.state == StepState::kFailed ||
+                         event.state == StepState::kUndone ||
+                         (event.state == StepState::kStarted && event.step == "gate");
+    if (!is_told) {
       return;
     }
     const std::size_t before = counted_.text().size();
@@ -61,8 +64,8 @@ void fit(Verdict& verdict, std::size_t written) {
   }
 }
 
-// The process writes its verdict and frees the lock just after: whoever calls the next command when
-// this one has returned must not find it taken.
+}  // namespace
+
 void wait_until_free(const DeployPlace& place, const std::string& id) {
   constexpr int kTries = 1000;
   for (int i = 0; i < kTries; ++i) {
@@ -76,8 +79,6 @@ void wait_until_free(const DeployPlace& place, const std::string& id) {
     std::this_thread::sleep_for(milliseconds(2));
   }
 }
-
-}  // namespace
 
 int fail_briefly(CommandContext& context, Error error, std::size_t written) {
   constexpr std::size_t kLongest = 700;

@@ -18,6 +18,9 @@ namespace bluegreen {
 int follow_deploy(CommandContext& context, const DeployPlace& place, const std::string& id,
                   const std::string& folder);
 
+// The same for who has its verdict already. The process writes it and frees the lock just after.
+void wait_until_free(const DeployPlace& place, const std::string& id);
+
 // `written`: how much of the room the progress has taken already.
 int show_verdict(CommandContext& context, Verdict verdict, std::size_t written);
 // An error quotes logs and answers of others: cut to what fits.

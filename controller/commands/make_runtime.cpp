@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "controller/compose/compose_runtime.hpp"
+#include "controller/docker/preview_client.hpp"
 #include "controller/process/process_runtime.hpp"
 
 namespace bluegreen {
@@ -21,6 +22,15 @@ Result<std::unique_ptr<Runtime>> make_runtime(const Config& config, const AppCon
   return std::make_unique<ComposeRuntime>(
       compose, host != nullptr && *host != '\0' ? std::string(host) : compose.docker_host,
       config.run_dir);
+}
+
+std::unique_ptr<SmokePort> make_smoke(const AppConfig& app, std::function<bool()> stop_asked) {
+  if (!app.smoke) {
+    return nullptr;
+  }
+  const SmokeConfig& smoke = *app.smoke;
+  return std::make_unique<PreviewClient>(
+      PreviewRoute{smoke.url, smoke.host, smoke.header, smoke.secret_file}, std::move(stop_asked));
 }
 
 }  // namespace bluegreen

@@ -5,6 +5,8 @@
 //
 // After the verdict it prunes images, still under the lock (prune_images.hpp). Then it stays for
 // keep_old, without the lock, and stops the old color (keep_old_wait.hpp).
+#include <unistd.h>
+
 #include "controller/commands/keep_old_wait.hpp"
 #include "controller/commands/make_runtime.hpp"
 #include "controller/commands/prune_images.hpp"
@@ -48,7 +50,11 @@ Result<Plan> make_plan(DeployProcess& process, TraceStore& traces) {
   ControlFile& control = *process.place.control;
   const std::string& app = process.place.app->name;
   if (process.request.command != "rollback") {
-    return plan_deploy(control, app, process.id, process.request.image);
+    auto plan = plan_deploy(control, app, process.id, process.request.image);
+    if (plan) {
+      plan->pause = {process.request.pause_before, process.request.pause_for};
+    }
+    return plan;
   }
   auto now = control.read(app);
   if (!now) {
@@ -101,7 +107,9 @@ Result<Ended> deploy_under_lock(DeployProcess& process, HostLock& lock, Telemetr
               .clock = process.clock,
               .trace = *process.trace,
               .events = *process.events,
-              .control_id = place.control->id()};
+              .control_id = place.control->id(),
+              .orders = process.orders.get(),
+              .smoke = process.smoke.get()};
   Deploy deploy{.world = world, .config = *place.app, .plan = std::move(*plan)};
   const ExitCode code = Driver(deploy).run().code;
   return Ended{code == ExitCode::kDone || code == ExitCode::kDrainForced, deploy.leftover};
@@ -121,6 +129,9 @@ int run(DeployProcess& process) {
       return static_cast<int>(lock.error().code);
     }
     auto done = deploy_under_lock(process, *lock, telemetry);
+    // The deploy has ended: an order that came too late is not about what follows.
+    process.clock.heed(-1, {});
+    process.orders.reset();
     if (!done) {
       (void)process.trace->write_verdict(refused(process, done.error()));
       return static_cast<int>(done.error().code);
@@ -173,7 +184,12 @@ int run_deploy_command(CommandContext& context) {
     return context.fail(runtime.error());
   }
   process.runtime = std::move(*runtime);
-  process.runtime->stop_when([&process] { return process.clock.stop_requested(); });
+  const auto stop_asked = [&process] { return process.clock.stop_requested(); };
+  process.runtime->stop_when(stop_asked);
+  process.smoke = make_smoke(*process.place.app, stop_asked);
+  process.orders = std::make_unique<DeployOrders>(
+      OrderTo{process.place.target.run_dir, process.place.lock_name(), process.id, ::getpid()});
+  process.clock.heed(process.orders->changes(), [&process] { return process.orders->why_stop(); });
   return run(process);
 }
 

@@ -8,11 +8,13 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "controller/config/canary_config.hpp"
+#include "controller/config/smoke_config.hpp"
 #include "controller/ports/result.hpp"
 
 namespace bluegreen {
@@ -53,6 +55,7 @@ struct AppConfig {
   milliseconds keep_old{600'000};
   milliseconds deploy_within{7'200'000};  // for the whole deploy; see deploy/deploy_deadline.hpp
   std::uint32_t keep_releases = 3;
+  std::optional<SmokeConfig> smoke;
 };
 
 struct Config {

@@ -37,6 +37,10 @@ FULL = {
                 "max_latency": {"p50": "1s", "p90": "2s", "p99": "3s"},
             },
             "keep_old": "10m", "keep_releases": 3, "deploy_within": "2h",
+            "smoke": {
+                "url": "http://127.0.0.1:8080", "header": "X-Preview", "secret_file": "/s", "host": "example.com",
+                "checks": [{"path": "/health", "status": "200-204", "body": "ok", "within": "1s"}],
+            },
         },
         "tool": {
             "runtime": "process",

@@ -31,7 +31,9 @@ inline Ended run_plan(FakeWorld& world, const AppConfig& config, Plan plan) {
               .clock = world,
               .trace = **trace,
               .events = world,
-              .control_id = 7};
+              .control_id = 7,
+              .orders = &world,
+              .smoke = &world};
   Deploy deploy{.world = parts, .config = config, .plan = std::move(plan)};
   Ended ended;
   ended.verdict = Driver(deploy).run();

@@ -37,7 +37,7 @@ Look look(World& world, const std::string& app, Color color) {
 
 DrainOutcome wait_drained(Deploy& deploy, Color color, Deadline deadline, bool heed_stop) {
   using std::chrono::milliseconds;
-  constexpr milliseconds kLongestPause{50};
+  constexpr milliseconds kSlowestRhythm{50};
   Clock& clock = deploy.world.clock;
   const Deadline blind_until = std::min(deadline, clock.now() + kBlindGrace);
   milliseconds between{1};
@@ -59,7 +59,7 @@ DrainOutcome wait_drained(Deploy& deploy, Color color, Deadline deadline, bool h
     } else if (!clock.wait(between)) {
       return {true, {}, now.in_flight};
     }
-    between = std::min(between * 2, kLongestPause);
+    between = std::min(between * 2, kSlowestRhythm);
   }
 }
 

@@ -82,7 +82,7 @@ Verdict Driver::go(std::size_t from, const std::vector<std::string>& done) {
 
 bool Driver::take(const StepRow& row, Failure& failure) {
   if (row.on_failure == OnFailure::kUndo && deploy_.world.clock.stop_requested()) {
-    failure = {&row, {ExitCode::kAborted, "stopped on request", {}, {}}};
+    failure = {&row, {ExitCode::kAborted, deploy_.world.clock.stop_reason(), {}, {}}};
     return false;
   }
   if (!row.step->applies(deploy_)) {
@@ -101,6 +101,9 @@ bool Driver::take(const StepRow& row, Failure& failure) {
   failure = {&row, acted.error()};
   const bool late = acted.error().code == ExitCode::kGate && row.code == ExitCode::kUsage;
   failure.error.code = aborted ? ExitCode::kAborted : late ? ExitCode::kGate : row.code;
+  if (aborted) {
+    failure.error.what = deploy_.world.clock.stop_reason();
+  }
   return false;
 }
 

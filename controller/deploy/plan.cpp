@@ -105,7 +105,9 @@ Facts facts_of(const Plan& plan) {
           {"idle_release", plan.idle_before.release},
           {"idle_image", plan.idle_before.image},
           {"idle_deploy_id", plan.idle_before.deploy_id},
-          {"warm", plan.warm ? "yes" : "no"}};
+          {"warm", plan.warm ? "yes" : "no"},
+          {"pause_before", plan.pause.before},
+          {"pause_ms", std::to_string(plan.pause.at_most.count())}};
 }
 
 Result<Plan> plan_from(const Facts& facts) {
@@ -122,6 +124,12 @@ Result<Plan> plan_from(const Facts& facts) {
   plan.active_before = {get("active_release"), get("active_image"), get("active_deploy_id")};
   plan.idle_before = {get("idle_release"), get("idle_image"), get("idle_deploy_id")};
   plan.warm = get("warm") == "yes";
+  // Not in a journal of an earlier version; nothing after the flip needs it.
+  plan.pause.before = get("pause_before");
+  std::int64_t pause_ms = 0;
+  const std::string pause = get("pause_ms");
+  std::from_chars(pause.data(), pause.data() + pause.size(), pause_ms);
+  plan.pause.at_most = std::chrono::milliseconds(pause_ms);
   const std::string idle = get("idle");
   if (idle != "blue" && idle != "green") {
     return fail(ExitCode::kPreflight,

@@ -6,6 +6,7 @@
 // region cannot be used, kPreflight when there is nothing to do it with.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -23,6 +24,14 @@ struct Labels {
   std::string deploy_id;
 };
 
+// `--pause-before STEP`: the deploy waits there for `bgctl promote`, at most that long.
+struct Pause {
+  std::string before;  // empty: it does not wait
+  std::chrono::milliseconds at_most{0};
+};
+
+inline constexpr std::chrono::hours kLongestPause{24};
+
 struct Plan {
   std::string command;  // deploy, rollback
   std::string id;
@@ -34,6 +43,7 @@ struct Plan {
   Labels active_before;
   Labels idle_before;
   bool warm = false;  // what is wanted already runs on the idle color: no pull, no start
+  Pause pause;
 
   Color active() const { return shm::other(idle); }
 };

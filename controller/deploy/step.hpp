@@ -17,8 +17,10 @@
 #include "controller/deploy/plan.hpp"
 #include "controller/output/event.hpp"
 #include "controller/ports/clock.hpp"
+#include "controller/ports/orders.hpp"
 #include "controller/ports/regions.hpp"
 #include "controller/ports/runtime.hpp"
+#include "controller/ports/smoke.hpp"
 #include "controller/ports/trace.hpp"
 
 namespace bluegreen {
@@ -31,6 +33,9 @@ struct World {
   TracePort& trace;
   EventSink& events;
   std::uint64_t control_id;  // of the region, for TelemetryPort
+  // Null in a recovery, which runs nothing that is before the flip.
+  OrdersPort* orders = nullptr;
+  SmokePort* smoke = nullptr;  // null where no checks are configured, too
 };
 
 // The old color, when the verdict is out and it still runs; see keep_old.hpp.

@@ -5,6 +5,7 @@
 #include "controller/deploy/steps/before_flip.hpp"
 #include "controller/deploy/steps/canary.hpp"
 #include "controller/deploy/steps/flip.hpp"
+#include "controller/deploy/steps/gates.hpp"
 #include "controller/deploy/steps/probed.hpp"
 
 namespace bluegreen {
@@ -36,6 +37,10 @@ Milliseconds canary_stages(const AppConfig& app) {
   }
   return all;
 }
+// Ends by the pause's own limit, which is below.
+Milliseconds pause(const AppConfig&) {
+  return kLongestPause;
+}
 Milliseconds drain(const AppConfig& app) {
   return app.drain_timeout;
 }
@@ -48,6 +53,8 @@ const StartStep kStartStep;
 const HealthyStep kHealthyStep;
 const PublishStep kPublishStep;
 const ProbedStep kProbedStep;
+const SmokeStep kSmokeStep;
+const GateStep kGateStep;
 const CanaryStep kCanaryStep;
 const FlipStep kFlipStep;
 const SoakStep kSoakStep;
@@ -67,8 +74,8 @@ const StepRow kTable[] = {
   {"healthy",   &kHealthyStep,   ExitCode::kNotHealthy,   healthy_within, OnFailure::kUndo},
   {"publish",   &kPublishStep,   ExitCode::kUsage,        quick,          OnFailure::kUndo},
   {"probed",    &kProbedStep,    ExitCode::kNotHealthy,   healthy_within, OnFailure::kUndo},
-  // smoke through the preview route (kGate) and the manual gate belong here: NGINX knows the new
-  // color, no user sees it.
+  {"smoke",     &kSmokeStep,     ExitCode::kGate,         minutes,        OnFailure::kUndo},
+  {"gate",      &kGateStep,      ExitCode::kGate,         pause,          OnFailure::kUndo},
   {"canary",    &kCanaryStep,    ExitCode::kGate,         canary_stages,  OnFailure::kUndo},
   {kFlip,       &kFlipStep,      ExitCode::kUsage,        quick,          OnFailure::kUndo},
   {"soak",      &kSoakStep,      ExitCode::kRolledBack,   soak,           OnFailure::kUndo},

@@ -118,9 +118,11 @@ Result<Verdict> follow(const std::string& folder, EventSink& events) {
     std::array<struct pollfd, 2> both{{{changes.get(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
     ::poll(both.data(), both.size(), static_cast<int>(kLifeCheck.count()));
     if ((both[1].revents & POLLIN) != 0) {
+      drop_notifications(signals.fd());  // one that is still pending would end us unblocked
       return fail(ExitCode::kInterrupted,
                   "stopped following on a signal; the deploy goes on in its own process",
-                  "the same command with the same --id follows it again");
+                  "the same command with --id " + folder.substr(folder.rfind('/') + 1) +
+                      " follows it again; `bgctl abort` stops it and takes it back");
     }
     drop_notifications(changes.get());
   }

@@ -37,10 +37,11 @@ void handle(void (*handler)(int)) {
   }
 }
 
+constexpr int kLongestPoll = 60'000;
+
 int poll_time(std::chrono::steady_clock::duration left) {
-  constexpr long long kLongest = 60'000;
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-  return static_cast<int>(std::clamp<long long>(ms, 0, kLongest));
+  return static_cast<int>(std::clamp<long long>(ms, 0, kLongestPoll));
 }
 
 }  // namespace
@@ -92,13 +93,22 @@ bool SystemClock::wait(std::chrono::milliseconds duration) {
 SystemClock::Wake SystemClock::wait_for(std::chrono::milliseconds duration, int fd) {
   const auto end = now() + duration;
   for (;;) {
+    if (is_asked()) {
+      return Wake::kStop;
+    }
     const auto left = end - now();
-    std::array<struct pollfd, 2> both{{{asked_.get(), POLLIN, 0}, {fd, POLLIN, 0}}};
-    if (::poll(both.data(), both.size(), poll_time(left)) > 0) {
-      return both[0].revents != 0 ? Wake::kStop : Wake::kEvent;
+    std::array<struct pollfd, 3> all{
+        {{asked_.get(), POLLIN, 0}, {fd, POLLIN, 0}, {others_fd_, POLLIN, 0}}};
+    const int longest = others_ ? static_cast<int>(kLookAnyway.count()) : kLongestPoll;
+    const int ready = ::poll(all.data(), all.size(), std::min(poll_time(left), longest));
+    if (ready > 0 && all[0].revents != 0) {
+      return Wake::kStop;
+    }
+    if (ready > 0 && all[1].revents != 0) {
+      return Wake::kEvent;
     }
     if (left.count() <= 0) {
-      return Wake::kTime;
+      return is_asked() ? Wake::kStop : Wake::kTime;
     }
   }
 }
@@ -116,7 +126,24 @@ bool SystemClock::stop_requested() {
   struct pollfd asked {
     asked_.get(), POLLIN, 0
   };
-  return ::poll(&asked, 1, 0) > 0;
+  return ::poll(&asked, 1, 0) > 0 || is_asked();
+}
+
+void SystemClock::heed(int fd, std::function<std::string()> asked) {
+  others_fd_ = fd;
+  others_ = std::move(asked);
+  stopped_ = false;
+}
+
+bool SystemClock::is_asked() {
+  if (!stopped_ && others_) {
+    const std::string why = others_();
+    if (!why.empty()) {
+      stopped_ = true;
+      reason_ = why;
+    }
+  }
+  return stopped_;
 }
 
 }  // namespace bluegreen

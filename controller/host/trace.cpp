@@ -92,7 +92,9 @@ Result<void> make_trace(const std::string& folder, const DeployRequest& request)
                                  {"image", request.image},
                                  {"by", request.by},
                                  {"at", utc_time_ms(request.at)},
-                                 {"at_ms", ms_of(request.at)}});
+                                 {"at_ms", ms_of(request.at)},
+                                 {"pause_before", request.pause_before},
+                                 {"pause_ms", request.pause_for.count()}});
   auto written =
       reserved ? replace_file(folder + "/request", text) : tl::expected<void, std::string>{};
   if (reserved && written) {
@@ -118,6 +120,8 @@ Result<std::optional<DeployRequest>> read_request(const std::string& folder) {
   request.image = word_at(document, "image");
   request.by = word_at(document, "by");
   request.at = system_clock::time_point(milliseconds(number_at(document, "at_ms")));
+  request.pause_before = word_at(document, "pause_before");
+  request.pause_for = milliseconds(number_at(document, "pause_ms"));
   return request;
 }
 

@@ -33,6 +33,8 @@ struct DeployRequest {
   std::string image;    // empty for a rollback
   std::string by;       // who asked, as far as is known
   std::chrono::system_clock::time_point at;
+  std::string pause_before = {};  // the step that `bgctl promote` has to come before; empty: none
+  std::chrono::milliseconds pause_for{0};
 };
 
 std::string trace_folder(const std::string& trace_dir, const std::string& app,

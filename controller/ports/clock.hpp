@@ -30,6 +30,8 @@ class Clock {
   // The same for work that has to be ended properly: a request to stop is left for later.
   virtual void pause(std::chrono::milliseconds duration) = 0;
   virtual bool stop_requested() = 0;
+  // Who asked, once somebody has: "aborted by uid 0".
+  virtual std::string stop_reason() { return "stopped on request"; }
 };
 
 }  // namespace bluegreen

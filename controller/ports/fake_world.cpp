@@ -325,6 +325,28 @@ std::string FakeWorld::log_tail(Color color, std::size_t) {
   return "log of " + word(color) + "\n";
 }
 
+Result<void> FakeWorld::ready() {
+  return secret_trouble.empty() ? Result<void>{} : fail(ExitCode::kPreflight, secret_trouble);
+}
+
+Result<SmokeAnswer> FakeWorld::ask(const SmokeRequest& request) {
+  auto asked = operation("ask " + request.method + " " + request.path, [] {});
+  if (!asked) {
+    return tl::unexpected(asked.error());
+  }
+  const std::string idle = word(shm::other(region.route.active));
+  return smoke_says ? smoke_says(request)
+                    : Result<SmokeAnswer>({200, {{"x-bluegreen-color", idle}}, "ok", {}});
+}
+
+bool FakeWorld::take_promote() {
+  const bool now = promote_after_looks > 0 && --promote_after_looks == 0;
+  if (after_order_look) {
+    after_order_look();
+  }
+  return now;
+}
+
 std::chrono::system_clock::time_point FakeWorld::wall() {
   return std::chrono::system_clock::time_point(
       std::chrono::duration_cast<std::chrono::system_clock::duration>(time.time_since_epoch() +

@@ -20,8 +20,10 @@
 #include <vector>
 
 #include "controller/ports/clock.hpp"
+#include "controller/ports/orders.hpp"
 #include "controller/ports/regions.hpp"
 #include "controller/ports/runtime.hpp"
+#include "controller/ports/smoke.hpp"
 #include "controller/ports/trace.hpp"
 
 namespace bluegreen {
@@ -39,6 +41,8 @@ class FakeWorld : public ControlPort,
                   public Runtime,
                   public Clock,
                   public TraceStore,
+                  public SmokePort,
+                  public OrdersPort,
                   public EventSink {
  public:
   FakeWorld();
@@ -72,6 +76,11 @@ class FakeWorld : public ControlPort,
   std::uint32_t attach_after_looks = 0;  // so many times, none of the workers has attached yet
   bool trace_full = false;
   bool stop_asked = false;
+  // What a smoke check gets; without it, 200 and "ok" from the idle color.
+  std::function<Result<SmokeAnswer>(const SmokeRequest&)> smoke_says;
+  std::string secret_trouble;              // why the preview's secret cannot be had
+  std::size_t promote_after_looks = 0;     // 0: nobody promotes
+  std::function<void()> after_order_look;  // at a promote
   std::string broken;
   std::string last_image;
   std::map<std::string, FakeTrace> traces;
@@ -122,6 +131,11 @@ class FakeWorld : public ControlPort,
   // TraceStore
   Result<std::vector<TraceSummary>> list(const std::string& app) override;
   Result<std::unique_ptr<TracePort>> open(const std::string& app, const std::string& id) override;
+  // SmokePort
+  Result<void> ready() override;
+  Result<SmokeAnswer> ask(const SmokeRequest& request) override;
+  // OrdersPort
+  bool take_promote() override;
   // EventSink
   void emit(const Event& event) override { events.push_back(event); }
 

@@ -49,6 +49,11 @@ Result<void> PreflightStep::run(Deploy& deploy) const {
     return fail(ExitCode::kPreflight, "the image name '" + deploy.plan.image + "' is longer than " +
                                           std::to_string(shm::kImageSize - 1) + " bytes");
   }
+  if (deploy.config.smoke && deploy.world.smoke != nullptr) {
+    if (auto ready = deploy.world.smoke->ready(); !ready) {
+      return ready;
+    }
+  }
   return deploy.world.runtime.preflight(deploy.plan.idle);
 }
 

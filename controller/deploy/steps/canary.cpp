@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // Ten looks a second: what is found is acted upon within one of them.
-constexpr milliseconds kBetweenLooks{100};
+constexpr milliseconds kBetweenStageLooks{100};
 constexpr int kLooksBetweenInspections = 5;
 
 std::string name_of(const CanaryStage& stage) {
@@ -57,7 +57,7 @@ Result<std::string> watch(Deploy& deploy, const CanaryStage& stage) {
     if (!changed.empty()) {
       return changed;
     }
-    if (!clock.wait(std::min(left, kBetweenLooks))) {
+    if (!clock.wait(std::min(left, kBetweenStageLooks))) {
       return fail(ExitCode::kAborted, "stopped on request");
     }
   }
