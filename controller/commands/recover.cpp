@@ -5,6 +5,7 @@
 #include "controller/commands/deploy_place.hpp"
 #include "controller/commands/make_runtime.hpp"
 #include "controller/commands/target.hpp"
+#include "controller/deploy/moved_addresses.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/host/system_clock.hpp"
 #include "controller/host/trace.hpp"
@@ -44,6 +45,18 @@ int recover_command(CommandContext& context) {
   auto verdicts = recover(world, *place->app);
   if (!verdicts) {
     return context.fail(verdicts.error());
+  }
+  auto moved = publish_moved_addresses(*place->control, **runtime, app);
+  if (!moved) {
+    return context.fail(moved.error());
+  }
+  if (*moved > 0) {
+    context.events().emit(
+        {clock.wall(),
+         "recover",
+         StepState::kProgress,
+         "published " + std::to_string(*moved) + " addresses anew: what serves was started again",
+         {}});
   }
   if (verdicts->empty()) {
     return context.done(context.json() ? "{\"schema\":1,\"recovered\":[]}"

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 namespace bluegreen {
@@ -36,6 +37,13 @@ bool has_fixed_address(const json& service, const std::string& network) {
     }
   }
   return false;
+}
+
+// `deploy.replicas`, else the older `scale`; 1 when the file says neither.
+std::int64_t replicas_of(const json& service) {
+  const json& asked = member(member(service, "deploy"), "replicas");
+  const json& scale = asked.is_number_integer() ? asked : member(service, "scale");
+  return scale.is_number_integer() ? scale.get<std::int64_t>() : 1;
 }
 
 bool has_healthcheck(const json& service) {
@@ -71,7 +79,20 @@ tl::expected<void, std::string> check_service(const json& service, shm::Color co
   if (!has_healthcheck(service)) {
     return refused("there is no healthcheck, expected one: it says when the color can serve");
   }
-  if (!has_fixed_address(service, config.network)) {
+  const std::int64_t replicas = replicas_of(service);
+  const bool fixed = has_fixed_address(service, config.network);
+  if (replicas < 1) {
+    return refused(fmt::format("{} replicas, expected 1 or more", replicas));
+  }
+  // Two containers cannot have one address. Theirs are published anew after a reboot, by
+  // `bgctl recover`, before NGINX starts.
+  if (replicas > 1 && fixed) {
+    return refused(fmt::format(
+        "there are {} replicas and one fixed address, expected no ipv4_address with replicas: have "
+        "`bgctl recover` run at boot, before NGINX starts",
+        replicas));
+  }
+  if (replicas == 1 && !fixed) {
     return refused(fmt::format(
         "there is no ipv4_address{}, expected one: Docker gives addresses anew at each start",
         config.network.empty() ? "" : " in network " + config.network));

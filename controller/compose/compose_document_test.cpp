@@ -46,6 +46,23 @@ TEST_CASE("Services with crossed variables are refused") {
         "${APP_BLUE_IMAGE:?} and nothing else");
 }
 
+TEST_CASE("Several replicas have no fixed address, one has") {
+  const auto with = [](const std::string& members) {
+    const std::string head = R"({"image": "probe/blue", "restart": "unless-stopped",
+      "healthcheck": {"test": ["CMD", "true"]}, )";
+    return check_services(document(head + members + "}", service("probe/green")), config(),
+                          kProbes);
+  };
+  CHECK(with(R"("deploy": {"replicas": 2}, "networks": {"front": null})"));
+  CHECK(with(R"("scale": 2, "networks": {"front": null})"));
+  CHECK_FALSE(with(R"("deploy": {"replicas": 1}, "networks": {"front": null})"));
+  CHECK_FALSE(with(R"("deploy": {"replicas": 0}, "networks": {"front": null})"));
+  const auto both =
+      with(R"("deploy": {"replicas": 2}, "networks": {"front": {"ipv4_address": "10.0.0.1"}})");
+  REQUIRE_FALSE(both);
+  CHECK(both.error().find("2 replicas and one fixed address") != std::string::npos);
+}
+
 TEST_CASE("Document that is none is refused") {
   CHECK_FALSE(check_services("", config(), kProbes));
   CHECK_FALSE(check_services("{\"services\": 1}", config(), kProbes));
