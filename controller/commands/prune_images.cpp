@@ -10,20 +10,37 @@ void prune_images(DeployProcess& process) {
   const auto note = [&process](StepState state, const std::string& what) {
     process.events->emit({process.clock.wall(), "prune", state, what, {}});
   };
-  auto now = place.control->read(place.app->name);
-  auto list = TraceFolders(place.config->trace_dir).list(place.app->name);
-  if (!now || !list) {
-    note(StepState::kFailed, now ? list.error().what : now.error().what);
-    return;
+  // Another application may serve, or go back to, the same image; what cannot be read of any of
+  // them is a reason to leave all images where they are.
+  std::vector<std::string> keep;
+  std::vector<std::string> ours;
+  std::string kept;
+  for (const auto& [name, app] : place.config->apps) {
+    auto list = TraceFolders(place.config->trace_dir).list(name);
+    if (!list) {
+      note(StepState::kFailed, list.error().what);
+      return;
+    }
+    auto now = place.control->read(name);
+    if (!now) {
+      if (!list->empty() || name == place.app->name) {
+        note(StepState::kFailed, now.error().what);
+        return;
+      }
+      continue;  // it was never deployed
+    }
+    const auto needed = images_to_keep(*list, *now, app.keep_releases);
+    keep.insert(keep.end(), needed.begin(), needed.end());
+    if (name == place.app->name) {
+      ours = images_deployed(*list);
+      for (const std::string& image : needed) {
+        kept += (kept.empty() ? "kept " : ", ") + image;
+      }
+    }
   }
-  const auto keep = images_to_keep(*list, *now, place.app->keep_releases);
-  if (auto pruned = process.runtime->prune(keep); !pruned) {
+  if (auto pruned = process.runtime->prune(keep, ours); !pruned) {
     note(StepState::kFailed, pruned.error().what);
     return;
-  }
-  std::string kept;
-  for (const std::string& image : keep) {
-    kept += (kept.empty() ? "kept " : ", ") + image;
   }
   note(StepState::kDone, kept);
 }

@@ -5,6 +5,7 @@
 //
 // Prints one JSON object: {"ok": true, ...} or {"ok": false, "code", "what", "hint", "tail"}; ends
 // with the error's code. `pull` prints the pinned name; `start` takes one.
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -77,7 +78,7 @@ int pull(Runtime& runtime, const std::string& image) {
   if (!pulled) {
     return print_error(pulled.error());
   }
-  return print({{"pinned", pulled->pinned}, {"progress", progress}});
+  return print({{"pinned", pulled->pinned}, {"warning", pulled->warning}, {"progress", progress}});
 }
 
 int run(Runtime& runtime, const AppConfig& app, const std::vector<std::string>& arguments) {
@@ -114,7 +115,10 @@ int run(Runtime& runtime, const AppConfig& app, const std::vector<std::string>& 
     return print({{"log", runtime.log_tail(color, 40)}});
   }
   if (verb == "prune") {
-    return print_done(runtime.prune(rest));
+    // prune KEEP... of OURS...
+    const auto of = std::find(rest.begin(), rest.end(), "of");
+    return print_done(
+        runtime.prune({rest.begin(), of}, {of == rest.end() ? of : of + 1, rest.end()}));
   }
   return print_error({ExitCode::kUsage, "unknown verb " + verb});
 }

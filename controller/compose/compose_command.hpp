@@ -17,6 +17,9 @@
 
 namespace bluegreen {
 
+// A bgctl that was killed may have left a `docker compose up` at work.
+inline constexpr std::chrono::milliseconds kOthersUp{200'000};
+
 class ProjectLock {
  public:
   static Result<ProjectLock> acquire(const std::string& run_dir, const std::string& project,

@@ -16,6 +16,9 @@ namespace {
 
 constexpr int kComposeMajor = 2;
 constexpr int kComposeMinor = 20;
+// Where the images of an Engine with containerd's store are, unless it runs a containerd of its own
+// below its data folder.
+constexpr const char* kContainerdData = "/var/lib/containerd";
 
 // Compose must come out with the words that we put into the variables; they name no real image.
 const ProbeImages kProbes{{"bgctl-preflight/blue:probe", "bgctl-preflight/green:probe"}};
@@ -50,8 +53,13 @@ Result<void> ComposeRuntime::preflight(Color /*idle*/) {
                             kComposeMajor, kComposeMinor),
                 "update Docker's compose plugin");
   }
-  if (auto checked = check_disk(facts->data_folder); !checked) {
+  if (auto checked = check_disk(facts->data_folder, "Docker's data"); !checked) {
     return checked;
+  }
+  if (facts->containerd_store) {
+    if (auto checked = check_disk(kContainerdData, "containerd's images"); !checked) {
+      return checked;
+    }
   }
   if (auto checked = check_env_file(); !checked) {
     return checked;
@@ -59,7 +67,7 @@ Result<void> ComposeRuntime::preflight(Color /*idle*/) {
   return check_compose_file();
 }
 
-Result<void> ComposeRuntime::check_disk(const std::string& folder) const {
+Result<void> ComposeRuntime::check_disk(const std::string& folder, const char* what) const {
   struct statvfs status {};
   // An Engine on another host has its folder there.
   if (!engine_.host().starts_with("unix://") || folder.empty() ||
@@ -69,8 +77,8 @@ Result<void> ComposeRuntime::check_disk(const std::string& folder) const {
   const std::uint64_t free_mb = status.f_bavail * status.f_frsize / 1'000'000;
   if (free_mb < config_.min_free_mb) {
     return fail(ExitCode::kPreflight,
-                fmt::format("{} (Docker's data) has {} MB free, expected {} MB or more", folder,
-                            free_mb, config_.min_free_mb),
+                fmt::format("{} ({}) has {} MB free, expected {} MB or more", folder, what, free_mb,
+                            config_.min_free_mb),
                 "free space, for instance by `docker image prune`, or lower compose.min_free_mb");
   }
   return {};

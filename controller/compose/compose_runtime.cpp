@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "controller/compose/health_gate.hpp"
 #include "controller/docker/json_stream.hpp"
@@ -20,8 +19,6 @@ constexpr std::size_t kTailLines = 40;
 constexpr milliseconds kLookAgain{2'000};
 // So soon is a request to stop noticed while we wait for events.
 constexpr milliseconds kStopNoticed{200};
-// A bgctl that was killed may have left a `docker compose up` at work.
-constexpr milliseconds kOthersUp{200'000};
 
 std::uint64_t identity_of(const ContainerFacts& container) {
   const std::uint64_t id = shm::crc32c(container.id.data(), container.id.size());
@@ -50,7 +47,7 @@ ComposeRuntime::ComposeRuntime(ComposeConfig config, const std::string& docker_h
                                std::string run_dir)
     : config_(std::move(config)),
       run_dir_(std::move(run_dir)),
-      engine_(docker_host),
+      engine_(docker_host, PullBackoff{.tries = static_cast<int>(config_.pull_tries)}),
       compose_(config_, docker_host),
       images_(config_.env_file, config_.image_variables) {}
 
@@ -70,7 +67,13 @@ Result<PinnedImage> ComposeRuntime::pull(const std::string& image, const Progres
     return fail(ExitCode::kPull, fmt::format("{} has {} characters, expected at most {}", *pinned,
                                              pinned->size(), shm::kImageSize - 1));
   }
-  return PinnedImage{image, std::move(*pinned)};
+  PinnedImage out{image, std::move(*pinned)};
+  if (const auto reference = parse_image_reference(image); reference && reference->floats()) {
+    out.warning = fmt::format(
+        "{} names another image after the next push: deploy a tag of its own for each release",
+        image);
+  }
+  return out;
 }
 
 Result<void> ComposeRuntime::start(Color color, const PinnedImage& image) {
@@ -271,50 +274,6 @@ Result<void> ComposeRuntime::settle() {
   }
   if (auto settled = images_.settle(); !settled) {
     return fail(ExitCode::kNotHealthy, settled.error());
-  }
-  return {};
-}
-
-Result<void> ComposeRuntime::prune(const std::vector<std::string>& keep) {
-  const auto lock = ProjectLock::acquire(run_dir_, config_.project, kOthersUp);
-  if (!lock) {
-    return tl::unexpected(lock.error());
-  }
-  if (auto settled = images_.settle(); !settled) {
-    return fail(ExitCode::kPreflight, settled.error());
-  }
-  std::set<std::string> kept(keep.begin(), keep.end());
-  std::set<std::string> repositories;
-  for (const Color color : shm::kColors) {
-    if (const auto image = images_.image(color); image && *image) {
-      kept.insert(**image);
-      if (const auto reference = parse_image_reference(**image)) {
-        repositories.insert(reference->repository);
-      }
-    }
-  }
-  for (const std::string& repository : repositories) {
-    const auto images = engine_.images_of(repository);
-    if (!images) {
-      return tl::unexpected(images.error());
-    }
-    for (const ImageFacts& image : *images) {
-      std::vector<std::string> names = image.tags;
-      names.insert(names.end(), image.digests.begin(), image.digests.end());
-      if (std::any_of(names.begin(), names.end(),
-                      [&kept](const std::string& name) { return kept.contains(name); })) {
-        continue;
-      }
-      for (const std::string& name : names) {
-        const auto reference = parse_image_reference(name);
-        if (!reference || reference->repository != repository) {
-          continue;
-        }
-        if (auto removed = engine_.remove_image(name); !removed) {
-          return removed;
-        }
-      }
-    }
   }
   return {};
 }

@@ -34,11 +34,12 @@ class ComposeRuntime final : public Runtime {
   Result<void> remove(Color color) override;
   std::string log_tail(Color color, std::size_t lines) override;
   Result<void> settle() override;
-  Result<void> prune(const std::vector<std::string>& keep) override;
+  Result<void> prune(const std::vector<std::string>& keep,
+                     const std::vector<std::string>& ours) override;
 
  private:
   [[nodiscard]] ServiceFilter filter(Color color) const;
-  [[nodiscard]] Result<void> check_disk(const std::string& folder) const;
+  [[nodiscard]] Result<void> check_disk(const std::string& folder, const char* what) const;
   [[nodiscard]] Result<void> check_env_file() const;
   Result<void> check_compose_file();
   Result<void> check_image(Color color, const PinnedImage& image) const;

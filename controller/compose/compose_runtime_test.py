@@ -105,7 +105,7 @@ class World:
         self.compose_file.write_text(COMPOSE.replace("SUBNET", self.subnet))
         self.env_file = folder / "images.env"
         self.compose = {"project": self.project, "file": str(self.compose_file),
-                        "env_file": str(self.env_file), "port": 8000}
+                        "env_file": str(self.env_file), "port": 8000, "pull_tries": 2}
         self.environment = {"PATH": os.environ["PATH"], "BGCTL_RUN_DIR": str(folder / "run")}
 
     def config(self) -> str:
@@ -315,14 +315,32 @@ def test_images_folder_that_is_not_there_is_refused(world):
     assert f"compose.env_file {world.folder}/none/images.env" in answer["what"]
 
 
-def test_prune_removes_only_images_of_the_repository_that_nobody_keeps(world, images):
+def names_here() -> set[str]:
+    rows = docker("images", "-a", "--digests", "--format",
+                  "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}").splitlines()
+    return {name for row in rows for name in row.split()}
+
+
+def test_prune_removes_only_what_deploys_brought_and_nobody_keeps(world, images):
     old = world.ok("pull", images["sick"])["pinned"]
     kept = world.ok("pull", images["dies"])["pinned"]
+    other = world.ok("pull", images["v2"])["pinned"]
     pinned = world.deployed("green", images["v1"])
-    world.ok("prune", kept)
-    left = docker("images", "--digests", "--format", "{{.Repository}}@{{.Digest}}",
-                  REPOSITORY).splitlines()
-    assert pinned in left and kept in left and old not in left
+    foreign = [f"{REPOSITORY}:by-hand", "somebody/else:1"]  # of the repository, and of no one's
+    docker("tag", BASE, foreign[0])
+    docker("tag", other, foreign[1])
+    ours = [old, images["sick"], kept, other, images["v2"], pinned, images["v1"]]
+    container = docker("create", "--name", f"{world.project}-by-hand", kept, "true")
+    try:
+        world.ok("prune", "of", *ours)  # a container of somebody's is made of `kept`
+        assert kept in names_here()
+        world.ok("prune", kept, "of", *ours)
+        left = names_here()
+    finally:
+        docker("rm", "-f", container)
+        docker("rmi", *foreign)
+    assert {pinned, kept, other, images["v2"], *foreign} <= left
+    assert not {old, images["sick"]} & left
     assert docker("images", "-q", BASE) != ""
     assert not pathlib.Path(f"{world.env_file}.APP_BLUE_IMAGE.undo").exists()
     world.ok("remove", "green")

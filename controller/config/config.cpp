@@ -69,6 +69,7 @@ ComposeConfig read_compose(Section& app) {
   section.text("network", compose.network);
   section.text("docker_host", compose.docker_host);
   section.number("min_free_mb", compose.min_free_mb, 0, 1'000'000'000);
+  section.number("pull_tries", compose.pull_tries, 1, 20);
   if (compose.docker_host.rfind("unix:///", 0) != 0) {
     section.wrong("docker_host", "the engine's socket as unix:///PATH");
   }

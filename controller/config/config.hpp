@@ -31,6 +31,7 @@ struct ComposeConfig {
   std::string network;  // the one that NGINX shares; needed only when a container has several
   std::string docker_host = "unix:///var/run/docker.sock";  // DOCKER_HOST overrides
   std::uint32_t min_free_mb = 512;  // on the disk of Docker's data, checked before a deploy
+  std::uint32_t pull_tries = 6;     // while the registry has a passing trouble
 };
 
 struct ProcessConfig {

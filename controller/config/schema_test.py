@@ -27,7 +27,7 @@ FULL = {
             "compose": {
                 "project": "staging", "file": "/f", "env_file": "/e", "port": 8000,
                 "services": {"blue": "b", "green": "g"}, "image_variables": {"blue": "B", "green": "G"},
-                "network": "n", "docker_host": "unix:///s", "min_free_mb": 1,
+                "network": "n", "docker_host": "unix:///s", "min_free_mb": 1, "pull_tries": 3,
             },
             "healthy_within": "60s", "drain": {"timeout": "30s", "then": "wait"}, "soak": "1s",
             "canary": [{"weight": "5%", "for": "5m", "min_requests": 100}],

@@ -307,6 +307,10 @@ std::string Driver::describe_serving(Verdict& verdict) {
   verdict.previous = plan.active_before.release;
   verdict.trace = deploy_.world.trace.folder();
   verdict.steps = times_;
+  if (const auto warning = deploy_.facts.find(kWarning);
+      warning != deploy_.facts.end() && verdict.hint.empty()) {
+    verdict.hint = warning->second;
+  }
   auto now = deploy_.world.control.read(plan.app);
   if (!now) {
     return {};

@@ -48,4 +48,15 @@ std::vector<std::string> images_to_keep(const std::vector<TraceSummary>& newest_
   return images;
 }
 
+std::vector<std::string> images_deployed(const std::vector<TraceSummary>& list) {
+  std::vector<std::string> images;
+  for (const TraceSummary& summary : list) {
+    add(images, summary.image);
+    if (summary.verdict) {
+      add(images, summary.verdict->image);
+    }
+  }
+  return images;
+}
+
 }  // namespace bluegreen

@@ -21,4 +21,7 @@ Labels release_before(const std::vector<TraceSummary>& newest_first, const std::
 std::vector<std::string> images_to_keep(const std::vector<TraceSummary>& newest_first,
                                         const shm::AppSnapshot& now, std::uint32_t releases);
 
+// Every name of an image that these deploys asked for or pinned, also where they failed.
+std::vector<std::string> images_deployed(const std::vector<TraceSummary>& list);
+
 }  // namespace bluegreen

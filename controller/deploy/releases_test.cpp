@@ -51,6 +51,13 @@ TEST_CASE("image of the rollback is kept however few releases are") {
   CHECK(images_to_keep(list, serves("i1", "i3"), 1) == Images{"i3", "i1"});
 }
 
+TEST_CASE("images of failed deploys are ours, too, under both of their names") {
+  TraceSummary asked = good("d2", "r@2");
+  asked.image = "r:v2";
+  CHECK(images_deployed({ended("d3", "r@3", ExitCode::kNotHealthy), asked}) ==
+        Images{"r@3", "r:v2", "r@2"});
+}
+
 TEST_CASE("release before is the last that served and does not now") {
   const std::vector<TraceSummary> list = {ended("d3", "i3", ExitCode::kPull), good("d2", "i2"),
                                           good("d1", "i1")};

@@ -49,6 +49,9 @@ struct Leftover {
   bool only_drained = false;  // never cut a request: wait until the color is empty
 };
 
+// The fact that is advice for the next deploy and no reason for this one to fail.
+inline constexpr const char* kWarning = "warning";
+
 struct Deploy {
   World& world;
   const AppConfig& config;

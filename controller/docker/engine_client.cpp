@@ -64,6 +64,8 @@ ImageFacts image_facts(const json& document) {
   out.id = text_at(document, "Id");
   out.digests = texts_at(document, "RepoDigests");
   out.tags = texts_at(document, "RepoTags");
+  out.platform = {text_at(document, "Os"), text_at(document, "Architecture"),
+                  text_at(document, "Variant")};
   return out;
 }
 
@@ -120,7 +122,13 @@ Result<EngineFacts> EngineClient::facts() {
     return refused("info", *answer);
   }
   const json document = json::parse(answer->body, nullptr, false);
-  return EngineFacts{text_at(document, "ServerVersion"), text_at(document, "DockerRootDir")};
+  EngineFacts out{text_at(document, "ServerVersion"), text_at(document, "DockerRootDir")};
+  out.platform = engine_platform(text_at(document, "OSType"), text_at(document, "Architecture"));
+  // [["driver-type", "io.containerd.snapshotter.v1"]]
+  out.containerd_store =
+      member(document, "DriverStatus").dump().find("io.containerd.snapshotter") !=
+      std::string::npos;
+  return out;
 }
 
 Result<std::optional<ContainerFacts>> EngineClient::inspect(const std::string& id) {
@@ -267,6 +275,26 @@ Result<std::vector<ImageFacts>> EngineClient::images_of(const std::string& repos
   if (document.is_array()) {
     for (const json& entry : document) {
       out.push_back(image_facts(entry));
+    }
+  }
+  return out;
+}
+
+Result<std::set<std::string>> EngineClient::image_ids_in_use() {
+  EngineCall call;
+  call.path = "/containers/json?all=1";
+  const auto answer = connection_.call(call);
+  if (!answer) {
+    return tl::unexpected(answer.error());
+  }
+  if (answer->status != 200) {
+    return refused("list all containers", *answer);
+  }
+  std::set<std::string> out;
+  const json document = json::parse(answer->body, nullptr, false);
+  if (document.is_array()) {
+    for (const json& entry : document) {
+      out.insert(text_at(entry, "ImageID"));
     }
   }
   return out;

@@ -10,11 +10,14 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "controller/docker/engine_connection.hpp"
 #include "controller/docker/image_reference.hpp"
+#include "controller/docker/platform.hpp"
+#include "controller/docker/pull_backoff.hpp"
 #include "controller/ports/result.hpp"
 
 namespace bluegreen {
@@ -47,16 +50,24 @@ struct ImageFacts {
   std::string id;
   std::vector<std::string> digests;  // repo@sha256:...
   std::vector<std::string> tags;     // repo:tag
+  Platform platform = {};            // of an inspected one
 };
 
 struct EngineFacts {
   std::string version;
   std::string data_folder;
+  bool containerd_store = false;  // images lie with containerd, not (only) in data_folder
+  Platform platform = {};
 };
+
+// What came of one try to pull, beside its error.
+struct PullFailure;
+struct PullRequest;
 
 class EngineClient {
  public:
-  explicit EngineClient(std::string host) : connection_(std::move(host)) {}
+  explicit EngineClient(std::string host, PullBackoff backoff = {})
+      : connection_(std::move(host)), backoff_(backoff) {}
 
   Result<EngineFacts> facts();
   [[nodiscard]] const std::string& host() const { return connection_.host(); }
@@ -70,8 +81,9 @@ class EngineClient {
   Result<void> remove(const ContainerFacts& container);
   std::string log_tail(const ContainerFacts& container, std::size_t lines);
 
-  // Pulls and returns the name by digest (engine_pull.cpp). Ends early, with any error, once
-  // `go_on` says no.
+  // Pulls and returns the name by digest (engine_pull.cpp), of an image that this machine can run.
+  // What is transient is tried again, within a bound. Ends early, with any error, once `go_on` says
+  // no.
   Result<std::string> pull(const std::string& image,
                            const std::function<void(const std::string&)>& progress,
                            const std::function<bool()>& go_on = {});
@@ -79,16 +91,19 @@ class EngineClient {
   Result<std::string> find(const std::string& image);
   Result<ImageFacts> image(const std::string& reference);
   Result<std::vector<ImageFacts>> images_of(const std::string& repository);
+  // Of every container there is, also a stopped one.
+  Result<std::set<std::string>> image_ids_in_use();
   // Takes one name from an image, and the image when it was the last.
   Result<void> remove_image(const std::string& reference);
 
  private:
   Result<std::optional<ContainerFacts>> inspect(const std::string& id);
-  Result<std::string> pull_once(const ImageReference& reference, const std::string& image,
-                                const std::function<void(const std::string&)>& progress,
-                                const std::function<bool()>& go_on, bool& transient);
+  Result<std::string> pull_once(const PullRequest& request, PullFailure& failure);
+  Result<std::string> pull_again(PullRequest& request);
+  Result<void> check_platform(const std::string& pinned);
 
   EngineConnection connection_;
+  PullBackoff backoff_;
 };
 
 // For tests: what an inspect's JSON says.

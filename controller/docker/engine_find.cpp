@@ -30,7 +30,7 @@ Result<std::string> EngineClient::find(const std::string& image) {
   }
   EngineCall call;
   call.path = "/distribution/" + name + "/json";
-  call.headers = {"X-Registry-Auth: " + registry_auth(reference->registry)};
+  call.headers = {"X-Registry-Auth: " + registry_auth(reference->registry).header};
   call.timeout = kAsk;
   const auto answer = connection_.call(call);
   if (!answer) {

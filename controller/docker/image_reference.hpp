@@ -15,6 +15,9 @@ struct ImageReference {
   std::string tag;         // "latest" when there is neither tag nor digest
   std::string digest;      // "sha256:..." or empty; then the tag does not count
 
+  // Whether the name may mean another image tomorrow by everybody's habit: `latest`, or no tag.
+  [[nodiscard]] bool floats() const { return digest.empty() && tag == "latest"; }
+
   // The name that means this image for ever.
   [[nodiscard]] std::string with_digest(const std::string& found) const {
     return repository + "@" + found;

@@ -8,6 +8,7 @@ namespace bluegreen {
 
 struct PullFailure {
   bool transient = false;  // worth another try
+  bool refused = false;    // by these credentials
   std::string what;        // for a person, with the Engine's own text in it
   std::string hint;
 };

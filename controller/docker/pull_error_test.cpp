@@ -30,6 +30,17 @@ TEST_CASE("Failed pull is tried again only when that can help") {
            Row{"received unexpected HTTP status: 503 Service Unavailable", true,
                "the registry has an error"},
            Row{"net/http: TLS handshake timeout", true, "does not answer in time"},
+           Row{"received unexpected HTTP status: 504 Gateway Timeout", true, "does not answer"},
+           Row{"error parsing HTTP 429 response body: Too Many Requests", true, "limits"},
+           Row{"filesystem layer verification failed for digest sha256:0123", true,
+               "a layer did not arrive whole"},
+           Row{"read tcp 10.0.0.1:51034->10.0.0.2:443: read: connection reset by peer", true,
+               "the connection to the registry broke"},
+           Row{"no matching manifest for linux/arm64/v8 in the manifest list entries", false,
+               "not built for this machine's platform"},
+           Row{"Get https://r/v2/: no basic auth credentials", false, "refuses access"},
+           Row{"dial tcp: lookup r on 10.0.0.2:53: server misbehaving", true, "the name server"},
+           Row{"error response: 403 Forbidden", false, "refuses access"},
        }) {
     INFO(row.message);
     const PullFailure failure = explain_pull_failure("app:v9", "localhost:5000", row.message);
@@ -44,6 +55,7 @@ TEST_CASE("Failed pull with an unknown message keeps it and is final") {
   const PullFailure failure = explain_pull_failure("app:v9", "r", "the moon is full");
   CHECK_FALSE(failure.transient);
   CHECK(failure.what == "pull app:v9: the moon is full");
+  CHECK_FALSE(explain_pull_failure("app:v9", "r:5030", "r:5030 has sha256:4295035024").transient);
 }
 
 }  // namespace

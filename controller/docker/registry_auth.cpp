@@ -1,19 +1,31 @@
 // See the header.
 #include "controller/docker/registry_auth.hpp"
 
-#include <nlohmann/json.hpp>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "controller/host/atomic_file.hpp"
 #include "controller/host/child_process.hpp"
+#include "controller/host/log_file.hpp"
 
 namespace bluegreen {
 namespace {
 
 using nlohmann::json;
+
+// A token from the network (ECR's helper asks AWS) may need a few tries of its own.
+constexpr std::chrono::milliseconds kHelperTakes{30'000};
+// What a helper prints, with code 1, when it simply has none; all of them share this text.
+constexpr std::string_view kHasNone = "credentials not found";
 
 constexpr std::string_view kDigits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -68,6 +80,64 @@ std::array<std::string, 4> names_of(const std::string& registry) {
   return {registry, "https://" + registry, "http://" + registry, "https://" + registry + "/"};
 }
 
+// The user's name when the secret is a token that stands for a login.
+constexpr std::string_view kToken = "<token>";
+
+std::string encoded(const json& document) {
+  return base64url(document.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+// What a program reads as its input; gone with the object.
+class InputFile {
+ public:
+  explicit InputFile(const std::string& text) : fd_(::memfd_create("input", MFD_CLOEXEC)) {
+    ok_ = fd_ >= 0 && ::pwrite(fd_, text.data(), text.size(), 0) == std::ssize(text);
+  }
+  ~InputFile() {
+    if (fd_ >= 0) {
+      ::close(fd_);
+    }
+  }
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] bool ok() const { return ok_; }
+
+ private:
+  int fd_;
+  bool ok_ = false;
+};
+
+// A program that reads the registry's name from its input and prints JSON.
+RegistryAuth ask_helper(const std::string& helper, const std::string& registry) {
+  const std::string program = "docker-credential-" + helper;
+  const auto failed = [&program](const std::string& why) {
+    return RegistryAuth{{}, fmt::format("{} gave no credentials: {}", program, why)};
+  };
+  const std::string server = names_of(registry).front();
+  const InputFile input(server);
+  if (!input.ok()) {
+    return failed(std::strerror(errno));
+  }
+  ChildRequest request;
+  request.argv = {program, "get"};
+  request.environment = child_environment();
+  request.timeout = kHelperTakes;
+  request.grace = std::chrono::milliseconds(1'000);
+  request.input_fd = input.fd();
+  const auto exit = run_child(request);
+  if (!exit) {
+    return failed(exit.error());
+  }
+  if (!exit->ok()) {
+    // Its output is no secret when it failed: the protocol has the reason there.
+    const std::string why = text_tail(exit->out.empty() ? exit->err : exit->out, 1);
+    return why.starts_with(kHasNone) ? RegistryAuth{}
+                                     : failed(fmt::format("it {}: {}", describe(*exit), why));
+  }
+  return auth_from_helper(exit->out, registry);
+}
+
 }  // namespace
 
 std::string registry_auth_from(const std::string& config_json, const std::string& registry) {
@@ -84,7 +154,7 @@ std::string registry_auth_from(const std::string& config_json, const std::string
     json out = {{"serveraddress", registry}};
     if (const std::string token = text_at(*entry, "identitytoken"); !token.empty()) {
       out["identitytoken"] = token;
-      return base64url(out.dump());
+      return encoded(out);
     }
     std::string user = text_at(*entry, "username");
     std::string password = text_at(*entry, "password");
@@ -97,15 +167,69 @@ std::string registry_auth_from(const std::string& config_json, const std::string
     }
     out["username"] = user;
     out["password"] = password;
-    return base64url(out.dump(-1, ' ', false, json::error_handler_t::replace));
+    return encoded(out);
   }
   return anonymous;
 }
 
-std::string registry_auth(const std::string& registry) {
+std::string credential_helper_of(const std::string& config_json, const std::string& registry) {
+  const json document = json::parse(config_json, nullptr, false);
+  if (!document.is_object()) {
+    return {};
+  }
+  if (const auto own = document.find("credHelpers"); own != document.end() && own->is_object()) {
+    for (const std::string& name : names_of(registry)) {
+      if (const std::string helper = text_at(*own, name.c_str()); !helper.empty()) {
+        return helper;
+      }
+    }
+  }
+  return text_at(document, "credsStore");
+}
+
+RegistryAuth auth_from_helper(const std::string& answer, const std::string& registry) {
+  const json document = json::parse(answer, nullptr, false);
+  const std::string user = document.is_object() ? text_at(document, "Username") : "";
+  const std::string secret = document.is_object() ? text_at(document, "Secret") : "";
+  if (secret.empty()) {
+    return {{}, "the credential helper printed no JSON with a Secret"};
+  }
+  json out = {{"serveraddress", registry}};
+  if (user == kToken) {
+    out["identitytoken"] = secret;
+  } else {
+    out["username"] = user;
+    out["password"] = secret;
+  }
+  return {encoded(out), {}};
+}
+
+bool RegistryAuth::anonymous() const {
+  return header == base64url("{}");
+}
+
+RegistryAuth anonymous_auth() {
+  return {base64url("{}"), {}};
+}
+
+RegistryAuth registry_auth(const std::string& registry) {
   const std::string folder(value_in(child_environment(), "DOCKER_CONFIG"));
   const auto text = read_file(folder + "/config.json");
-  return registry_auth_from(text && *text ? **text : std::string("{}"), registry);
+  if (!text) {
+    return {base64url("{}"), text.error()};
+  }
+  const std::string config = *text ? **text : std::string("{}");
+  RegistryAuth found;
+  if (!json::accept(config)) {
+    found.trouble = folder + "/config.json is no JSON";
+  }
+  if (const std::string helper = credential_helper_of(config, registry); !helper.empty()) {
+    found = ask_helper(helper, registry);
+  }
+  if (found.header.empty()) {
+    found.header = registry_auth_from(config, registry);
+  }
+  return found;
 }
 
 }  // namespace bluegreen

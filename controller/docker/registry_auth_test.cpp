@@ -34,5 +34,23 @@ TEST_CASE("Registry without credentials is asked anonymously") {
   CHECK(registry_auth_from("{\"auths\": []}", "localhost:5000") == anonymous);
 }
 
+TEST_CASE("Registry's own credential helper goes before the common one") {
+  constexpr const char* kHelpers = R"({"credsStore": "secretservice", "credHelpers": {
+    "public.ecr.aws": "ecr-login", "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com": "ecr"}})";
+  CHECK(credential_helper_of(kHelpers, "public.ecr.aws") == "ecr-login");
+  CHECK(credential_helper_of(kHelpers, "123456789012.dkr.ecr.eu-west-1.amazonaws.com") == "ecr");
+  CHECK(credential_helper_of(kHelpers, "docker.io") == "secretservice");
+  CHECK(credential_helper_of(kConfig, "helper.io").empty());
+  CHECK(credential_helper_of("no json", "helper.io").empty());
+}
+
+TEST_CASE("Credential helper's answer is a password, or a token under its own name") {
+  CHECK(auth_from_helper(R"({"Username": "me", "Secret": "x"})", "docker.io").header ==
+        "eyJwYXNzd29yZCI6IngiLCJzZXJ2ZXJhZGRyZXNzIjoiZG9ja2VyLmlvIiwidXNlcm5hbWUiOiJtZSJ9");
+  CHECK(auth_from_helper(R"({"Username": "<token>", "Secret": "T"})", "token.io").header ==
+        "eyJpZGVudGl0eXRva2VuIjoiVCIsInNlcnZlcmFkZHJlc3MiOiJ0b2tlbi5pbyJ9");
+  CHECK_FALSE(auth_from_helper("please log in", "token.io").trouble.empty());
+}
+
 }  // namespace
 }  // namespace bluegreen

@@ -65,7 +65,11 @@ class SpawnPlan {
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 
   void fill(const ChildRequest& request, int out, int err) {
-    ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
+    if (request.input_fd >= 0) {
+      ::posix_spawn_file_actions_adddup2(&actions_, request.input_fd, 0);
+    } else {
+      ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
+    }
     ::posix_spawn_file_actions_adddup2(&actions_, out, 1);
     ::posix_spawn_file_actions_adddup2(&actions_, err, 2);
     int first_closed = 3;

@@ -1,5 +1,5 @@
-// Runs another program to its end: no shell, its own process group, no input, bounded output, a
-// deadline after which the whole group gets SIGTERM and then SIGKILL.
+// Runs another program to its end: no shell, its own process group, no input but a file's, bounded
+// output, a deadline after which the whole group gets SIGTERM and then SIGKILL.
 //
 // Owns the child, its pipes and its pidfd for the length of one call; nothing outlives it. Called
 // by the adapters that need a program (`docker compose`, `systemctl`), on bgctl's one thread. How
@@ -27,6 +27,7 @@ struct ChildRequest {
   std::chrono::milliseconds grace{5'000};  // between SIGTERM and SIGKILL
   std::size_t stdout_limit = 8U << 20;     // the last bytes are kept
   std::size_t stderr_limit = 16U << 10;
+  int input_fd = -1;      // its stdin, from where the file stands; else it has none
   int inherited_fd = -1;  // stays open in the program, as descriptor 3; all others are closed
 };
 

@@ -22,8 +22,9 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 // An image that is here, under the name that will run it for ever: by digest where there is one.
 struct PinnedImage {
-  std::string requested;  // as the user gave it
-  std::string pinned;     // repo@sha256:..., or the same word in the process runtime
+  std::string requested;     // as the user gave it
+  std::string pinned;        // repo@sha256:..., or the same word in the process runtime
+  std::string warning = {};  // what should be done otherwise next time, of a pull; else empty
 };
 
 enum class Health : std::uint8_t { kStarting, kHealthy, kUnhealthy };
@@ -73,11 +74,15 @@ class Runtime {
   // undone.
   virtual Result<void> settle() { return {}; }
 
-  // After the verdict of a deploy that went well: `settle`, and images of the same repository go
-  // that are neither in `keep` (pinned names, from the history) nor used by either color.
+  // After the verdict of a deploy that went well: `settle`, and images go that this application's
+  // deploys brought here. `ours` are the names that they asked for or pinned, `keep` the pinned
+  // ones that a rollback of this or of another application may need. An image stays, too, while a
+  // container of anybody is made of it or while it has a name that is not in `ours`.
   // Housekeeping: a failure is worth a line in the trace, not an exit code.
-  virtual Result<void> prune(const std::vector<std::string>& keep) {
+  virtual Result<void> prune(const std::vector<std::string>& keep,
+                             const std::vector<std::string>& ours) {
     static_cast<void>(keep);
+    static_cast<void>(ours);
     return {};
   }
 

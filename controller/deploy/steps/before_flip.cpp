@@ -76,6 +76,10 @@ Result<void> PullStep::run(Deploy& deploy) const {
                                      std::to_string(shm::kImageSize - 1) + " bytes");
   }
   deploy.facts["pinned"] = image->pinned;
+  if (!image->warning.empty()) {
+    deploy.facts[kWarning] = image->warning;
+    deploy.note("pull", "warning: " + image->warning);
+  }
   return {};
 }
 

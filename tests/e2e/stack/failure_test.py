@@ -49,8 +49,9 @@ def test_a_registry_that_is_down_is_30(host, untouched):
     host.engine.docker("image", "rm", "--force", host.image(BIG), check=False)
     host.engine.stop_registry()
     try:
+        impatient = host.write_config("impatient.json", compose={"pull_tries": 2})
         with untouched():
-            done = host.bgctl("deploy", host.image(BIG))
+            done = host.bgctl("deploy", host.image(BIG), config=impatient)
     finally:
         host.engine.start_registry()
     assert done.returncode == 30, explain(done)
