@@ -33,13 +33,20 @@ constexpr ArgumentSpec kDeployArguments[] = {
 constexpr OptionSpec kIdOption = {"--id", "ID",
                                   "its name; again with the same one follows it or repeats its end "
                                   "(default: the SSM command id, or a new one)"};
+constexpr OptionSpec kByOption = {
+    "--by", "TEXT",
+    "who asks, for the history (default: GITHUB_ACTOR, the SSM command id, the user)"};
+constexpr OptionSpec kFromOption = {
+    "--from", "URL", "the pipeline's run that asks (default: that of GITHUB_RUN_ID)"};
 constexpr OptionSpec kDeployOptions[] = {
     kIdOption,
+    kByOption,
+    kFromOption,
     {"--pause-before", "STEP",
      "wait for `bgctl promote` before STEP (flip); users see nothing yet"},
     {"--pause-for", "DURATION",
      "give up waiting and undo after this time (default 1h, at most 24h)"}};
-constexpr OptionSpec kRollbackOptions[] = {kIdOption};
+constexpr OptionSpec kRollbackOptions[] = {kIdOption, kByOption, kFromOption};
 constexpr ArgumentSpec kPlanArguments[] = {{"IMAGE", "as for deploy"}};
 constexpr ArgumentSpec kRunDeployArguments[] = {{"ID", "the deploy to run"}};
 

@@ -11,6 +11,7 @@
 #include <ctime>
 
 #include "controller/commands/follow_deploy.hpp"
+#include "controller/commands/who_asked.hpp"
 #include "controller/host/detach.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/host/trace.hpp"
@@ -126,8 +127,9 @@ Result<void> start_process(const CommandContext& context, const DeployPlace& pla
     return free;
   }
   auto made =
-      make_trace(folder, {wish.command, wish.image, who_asked(), std::chrono::system_clock::now(),
-                          wish.pause_before, wish.pause_for});
+      make_trace(folder, {wish.command, wish.image, who_asked(context.option("--by").value_or("")),
+                          from_where(context), std::chrono::system_clock::now(), wish.pause_before,
+                          wish.pause_for});
   if (!made) {
     return made;
   }
@@ -151,15 +153,6 @@ Result<void> start_process(const CommandContext& context, const DeployPlace& pla
 
 }  // namespace
 
-std::string who_asked() {
-  const std::string ssm = environment("SSM_COMMAND_ID");
-  if (!ssm.empty()) {
-    return "ssm " + ssm;
-  }
-  const std::string sudo = environment("SUDO_USER");
-  return sudo.empty() ? "uid " + std::to_string(::getuid()) : sudo;
-}
-
 int run_in_foreground(CommandContext& context, const Wish& wish) {
   // It changes nothing itself, but what its process cannot open is told here and now.
   auto place = open_place(context, ControlAccess::kChange);
@@ -176,7 +169,7 @@ int run_in_foreground(CommandContext& context, const Wish& wish) {
     return context.fail(known.error());
   }
   if (known->what == Found::kEnded) {
-    return show_verdict(context, std::move(known->verdict), 0);
+    return show_verdict(context, known->verdict, 0);
   }
   if (known->what == Found::kNothing) {
     auto started = start_process(context, *place, wish, *id, folder);

@@ -20,9 +20,6 @@ struct Wish {
   std::chrono::milliseconds pause_for{0};
 };
 
-// For the audit: the SSM command, or the user behind sudo.
-std::string who_asked();
-
 // The whole of the foreground; the exit code.
 int run_in_foreground(CommandContext& context, const Wish& wish);
 

@@ -3,12 +3,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
 #include "controller/host/follow.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/output/plain.hpp"
+#include "controller/output/printable.hpp"
 #include "controller/output/screen.hpp"
 #include "controller/output/verdict.hpp"
 
@@ -56,14 +58,6 @@ class ShortProgress : public EventSink {
   std::size_t written_ = 0;
 };
 
-// The log's last lines give way until everything fits.
-void fit(Verdict& verdict, std::size_t written) {
-  while (!verdict.tail.empty() && render_verdict(verdict).size() + written > kOutputLimit) {
-    const std::size_t line = verdict.tail.find('\n');
-    verdict.tail.erase(0, line == std::string::npos ? verdict.tail.size() : line + 1);
-  }
-}
-
 }  // namespace
 
 void wait_until_free(const DeployPlace& place, const std::string& id) {
@@ -81,11 +75,16 @@ void wait_until_free(const DeployPlace& place, const std::string& id) {
 }
 
 int fail_briefly(CommandContext& context, Error error, std::size_t written) {
-  constexpr std::size_t kLongest = 700;
+  constexpr std::size_t kLongest = 600;
   if (!context.json()) {
-    error.what = error.what.size() > kLongest ? error.what.substr(0, kLongest) + "..." : error.what;
-    error.hint =
-        error.hint.size() > kLongest / 2 ? error.hint.substr(0, kLongest / 2) + "..." : error.hint;
+    // Harmless before it is cut: an escape is four bytes for one.
+    const auto cut = [](const std::string& text, std::size_t room) {
+      const std::string safe = printable(text, true);
+      return safe.size() > room ? safe.substr(0, room) + "..." : safe;
+    };
+    error.what = cut(error.what, kLongest);
+    error.hint = cut(error.hint, kLongest / 2);
+    error.tail = printable(error.tail, true);
     const std::size_t rest = error.what.size() + error.hint.size() + written + 64;
     const std::size_t room = rest < kOutputLimit ? kOutputLimit - rest : 0;
     if (error.tail.size() > room) {
@@ -95,11 +94,12 @@ int fail_briefly(CommandContext& context, Error error, std::size_t written) {
   return context.fail(error);
 }
 
-int show_verdict(CommandContext& context, Verdict verdict, std::size_t written) {
-  if (!context.json()) {
-    fit(verdict, written);
+int show_verdict(CommandContext& context, const Verdict& verdict, std::size_t written) {
+  if (context.json()) {
+    return context.finish(verdict);
   }
-  return context.finish(verdict);
+  context.out().write(render_verdict(verdict, std::min(kVerdictLimit, kOutputLimit - written)));
+  return static_cast<int>(verdict.code);
 }
 
 int follow_deploy(CommandContext& context, const DeployPlace& place, const std::string& id,
@@ -116,7 +116,7 @@ int follow_deploy(CommandContext& context, const DeployPlace& place, const std::
     return fail_briefly(context, std::move(error), progress.written());
   }
   wait_until_free(place, id);
-  return show_verdict(context, std::move(*verdict), progress.written());
+  return show_verdict(context, *verdict, progress.written());
 }
 
 }  // namespace bluegreen

@@ -22,7 +22,7 @@ int follow_deploy(CommandContext& context, const DeployPlace& place, const std::
 void wait_until_free(const DeployPlace& place, const std::string& id);
 
 // `written`: how much of the room the progress has taken already.
-int show_verdict(CommandContext& context, Verdict verdict, std::size_t written);
+int show_verdict(CommandContext& context, const Verdict& verdict, std::size_t written);
 // An error quotes logs and answers of others: cut to what fits.
 int fail_briefly(CommandContext& context, Error error, std::size_t written);
 

@@ -4,6 +4,7 @@
 #include "controller/commands/deploy_process.hpp"
 #include "controller/commands/follow_deploy.hpp"
 #include "controller/commands/target.hpp"
+#include "controller/commands/who_asked.hpp"
 #include "controller/deploy/plan.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/host/trace.hpp"
@@ -13,7 +14,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kBetweenLooks{10};
+constexpr milliseconds kBetweenAnswers{10};
 
 bool is_deploy(const LockHolder& holder) {
   return !holder.id.empty() && (holder.command == "deploy" || holder.command == "rollback");
@@ -87,7 +88,7 @@ Result<DeployInProgress> find_deploy(const DeployPlace& place, SystemClock& cloc
   constexpr milliseconds kStartsWithin{3'000};
   const auto give_up = clock.now() + kStartsWithin;
   auto found = deploy_at_work(place);
-  while (!found && one_is_starting(place) && clock.now() < give_up && clock.wait(kBetweenLooks)) {
+  while (!found && one_is_starting(place) && clock.now() < give_up && clock.wait(kBetweenAnswers)) {
     found = deploy_at_work(place);
   }
   return found ? Result<DeployInProgress>(std::move(*found))
@@ -123,7 +124,7 @@ Result<StopAnswer> stop_deploy(const DeployPlace& place, const DeployInProgress&
       answer.step = step_of(place, deploy);
       return answer;
     }
-    clock.wait(kBetweenLooks);
+    clock.wait(kBetweenAnswers);
   }
 }
 

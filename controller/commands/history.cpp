@@ -10,6 +10,8 @@
 namespace bluegreen {
 namespace {
 
+constexpr std::size_t kDigestLength = 19;  // "sha256:" and twelve digits, as Docker shows it
+
 std::string result_of(const TraceSummary& deploy) {
   if (deploy.verdict) {
     return result_word(deploy.verdict->code);
@@ -25,6 +27,13 @@ std::string image_of(const TraceSummary& deploy) {
   return deploy.verdict ? deploy.verdict->image : std::string();
 }
 
+// What ran, by content; empty for what has none (the process runtime) or never came so far.
+std::string digest_of(const TraceSummary& deploy) {
+  const std::string image = deploy.verdict ? deploy.verdict->image : std::string();
+  const std::size_t at = image.find('@');
+  return at == std::string::npos ? std::string() : image.substr(at + 1);
+}
+
 std::string as_json(const std::string& app, const std::vector<TraceSummary>& deploys) {
   nlohmann::json list = nlohmann::json::array();
   for (const TraceSummary& deploy : deploys) {
@@ -33,6 +42,9 @@ std::string as_json(const std::string& app, const std::vector<TraceSummary>& dep
                             {"app", app},
                             {"command", deploy.command},
                             {"image", image_of(deploy)},
+                            {"digest", digest_of(deploy)},
+                            {"by", deploy.by},
+                            {"from", deploy.from},
                             {"result", result_of(deploy)},
                             {"ms", deploy.took.count()}};
     if (deploy.verdict) {
@@ -40,6 +52,7 @@ std::string as_json(const std::string& app, const std::vector<TraceSummary>& dep
       entry["active"] = deploy.verdict->active;
       entry["release"] = deploy.verdict->release;
       entry["headline"] = deploy.verdict->headline;
+      entry["reason"] = deploy.verdict->reason;
     }
     list.push_back(std::move(entry));
   }
@@ -59,12 +72,14 @@ std::string as_table(const std::string& app, const std::vector<TraceSummary>& de
     return "no deploy of " + app + " has left a trace\n";
   }
   std::string text = padded("WHEN", 20) + padded("APP", 8) + padded("RESULT", 12) +
-                     padded("TOOK", 7) + padded("COMMAND", 8) + padded("IMAGE", 24) + "ID\n";
+                     padded("TOOK", 7) + padded("COMMAND", 8) + padded("IMAGE", 24) +
+                     padded("DIGEST", kDigestLength) + padded("BY", 12) + "ID\n";
   for (const TraceSummary& deploy : deploys) {
     text += padded(utc_time(deploy.started), 20) + padded(app, 8) + padded(result_of(deploy), 12) +
             padded(deploy.verdict ? readable(deploy.took) : "-", 7) +
             padded(printable(deploy.command), 8) + padded(printable(image_of(deploy)), 24) +
-            printable(deploy.id) + "\n";
+            padded(printable(digest_of(deploy).substr(0, kDigestLength)), kDigestLength) +
+            padded(printable(deploy.by), 12) + printable(deploy.id) + "\n";
   }
   return text;
 }

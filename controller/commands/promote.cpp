@@ -5,6 +5,7 @@
 #include "controller/commands/deploy_process.hpp"
 #include "controller/commands/hand_over.hpp"
 #include "controller/commands/target.hpp"
+#include "controller/commands/who_asked.hpp"
 
 namespace bluegreen {
 namespace {

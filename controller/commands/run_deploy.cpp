@@ -9,7 +9,9 @@
 
 #include "controller/commands/keep_old_wait.hpp"
 #include "controller/commands/make_runtime.hpp"
+#include "controller/commands/notify_end.hpp"
 #include "controller/commands/prune_images.hpp"
+#include "controller/commands/prune_traces.hpp"
 #include "controller/commands/target.hpp"
 #include "controller/deploy/driver.hpp"
 #include "controller/deploy/recover.hpp"
@@ -115,38 +117,39 @@ Result<Ended> deploy_under_lock(DeployProcess& process, HostLock& lock, Telemetr
   return Ended{code == ExitCode::kDone || code == ExitCode::kDrainForced, deploy.leftover};
 }
 
-int run(DeployProcess& process) {
+// The lock is free when it returns. An error: it was refused, and that is the verdict.
+Result<Ended> work(DeployProcess& process, TelemetryFile& telemetry) {
   DeployPlace& place = process.place;
-  TelemetryFile telemetry(place.target.telemetry);
-  std::optional<Leftover> left;
-  {
-    // The foreground has looked already; this is for two that came at the same moment.
-    auto lock = HostLock::acquire(
-        place.target.run_dir, place.lock_name(), "application " + place.app->name,
-        LockHolder{0, process.request.command, process.id, {}}, milliseconds(200));
-    if (!lock) {
-      (void)process.trace->write_verdict(refused(process, lock.error()));
-      return static_cast<int>(lock.error().code);
-    }
-    auto done = deploy_under_lock(process, *lock, telemetry);
-    // The deploy has ended: an order that came too late is not about what follows.
-    process.clock.heed(-1, {});
-    process.orders.reset();
-    if (!done) {
-      (void)process.trace->write_verdict(refused(process, done.error()));
-      return static_cast<int>(done.error().code);
-    }
-    if (done->well) {
-      // The verdict is out and the foreground has returned: the lock's next taker waits for this.
-      lock->now_for(kPruneWork, process.id);
-      prune_images(process);
-    }
-    left = std::move(done->leftover);
+  // The foreground has looked already; this is for two that came at the same moment.
+  auto lock =
+      HostLock::acquire(place.target.run_dir, place.lock_name(), "application " + place.app->name,
+                        LockHolder{0, process.request.command, process.id, {}}, milliseconds(200));
+  auto done = lock ? deploy_under_lock(process, *lock, telemetry)
+                   : Result<Ended>(tl::unexpected(lock.error()));
+  // The deploy has ended: an order that came too late is not about what follows.
+  process.clock.heed(-1, {});
+  process.orders.reset();
+  if (!done) {
+    (void)process.trace->write_verdict(refused(process, done.error()));
+    return done;
   }
-  if (left) {
-    keep_old_then_stop(process, telemetry, *left);
+  // The verdict is out and the foreground has returned: the lock's next taker waits for this.
+  lock->now_for(kPruneWork, process.id);
+  if (done->well) {
+    prune_images(process);
   }
-  return 0;
+  prune_traces(process);
+  return done;
+}
+
+int run(DeployProcess& process) {
+  TelemetryFile telemetry(process.place.target.telemetry);
+  const auto done = work(process, telemetry);
+  notify_end(process);
+  if (done && done->leftover) {
+    keep_old_then_stop(process, telemetry, *done->leftover);
+  }
+  return done ? 0 : static_cast<int>(done.error().code);
 }
 
 }  // namespace
@@ -181,6 +184,7 @@ int run_deploy_command(CommandContext& context) {
   auto runtime = make_runtime(*process.place.config, *process.place.app);
   if (!runtime) {
     (void)process.trace->write_verdict(refused(process, runtime.error()));
+    notify_end(process);
     return context.fail(runtime.error());
   }
   process.runtime = std::move(*runtime);

@@ -73,8 +73,11 @@ int endpoints(Runtime& runtime, Color color) {
 
 int pull(Runtime& runtime, const std::string& image) {
   json progress = json::array();
-  const auto pulled =
-      runtime.pull(image, [&progress](const std::string& line) { progress.push_back(line); });
+  const auto pulled = runtime.pull(image, [&progress](const std::string& line, const PullDetails&) {
+    if (!line.empty()) {
+      progress.push_back(line);
+    }
+  });
   if (!pulled) {
     return print_error(pulled.error());
   }

@@ -38,6 +38,7 @@ std::string timeline_text(const DeployRequest& request, const std::vector<Event>
   std::string text = "timeline: " + printable(request.command);
   text += request.image.empty() ? "" : " " + printable(request.image);
   text += request.by.empty() ? "" : ", asked by " + printable(request.by);
+  text += request.from.empty() ? "" : ", from " + printable(request.from);
   text += request.at.time_since_epoch().count() == 0 ? "" : ", at " + utc_time(request.at);
   text += "\n";
   for (const Event& event : events) {
@@ -68,6 +69,7 @@ std::string with_timeline(const std::string& document, const DeployRequest& requ
   shown["requested"] = {{"command", request.command},
                         {"image", request.image},
                         {"by", request.by},
+                        {"from", request.from},
                         {"at", utc_time(request.at)}};
   shown["timeline"] = std::move(timeline);
   return shown.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -122,6 +124,7 @@ int show_command(CommandContext& context) {
   std::string text;
   if (*verdict) {
     text = render_verdict(**verdict);
+    text += (*verdict)->image.empty() ? "" : "  image: " + printable((*verdict)->image) + "\n";
   } else if (runs) {
     text = "it is running; its trace is " + *folder + "\n";
   } else {

@@ -103,10 +103,13 @@ void read_drain(Section& app, AppConfig& to) {
   drain.duration("timeout", to.drain_timeout, milliseconds{0}, hours{24});
   std::string then = "stop";
   drain.text("then", then);
-  if (then != "stop" && then != "wait") {
-    drain.wrong("then", "\"stop\" or \"wait\"");
+  if (then == "wait") {
+    to.drain_then = AfterDrainTimeout::kWait;
+  } else if (then == "rollback") {
+    to.drain_then = AfterDrainTimeout::kRollback;
+  } else if (then != "stop") {
+    drain.wrong("then", "\"stop\", \"wait\" or \"rollback\"");
   }
-  to.drain_then = then == "wait" ? AfterDrainTimeout::kWait : AfterDrainTimeout::kStop;
 }
 
 AppConfig read_app(Problems& problems, const std::string& name, const json& document) {
@@ -151,6 +154,7 @@ AppConfig read_app(Problems& problems, const std::string& name, const json& docu
   section.duration("deploy_within", app.deploy_within, milliseconds{1'000}, hours{24 * 7});
   section.number("keep_releases", app.keep_releases, 1, 100);
   app.smoke = read_smoke(section);
+  section.number("keep_traces", app.keep_traces, 1, 10'000);
   return app;
 }
 
@@ -167,6 +171,7 @@ void read_document(Problems& problems, const json& document, Config& config) {
   top.absolute_path("run_dir", config.run_dir);
   top.require("apps", "an object with at least one application");
   top.text("$schema", schema);
+  config.notify = read_notify(top);
   const json* apps = top.object("apps");
   if (apps == nullptr) {
     return;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "controller/config/canary_config.hpp"
+#include "controller/config/notify_config.hpp"
 #include "controller/config/smoke_config.hpp"
 #include "controller/ports/result.hpp"
 
@@ -43,7 +44,9 @@ struct ProcessConfig {
   std::string directory = "/";
 };
 
-enum class AfterDrainTimeout : std::uint8_t { kStop, kWait };
+// kStop cuts what is left; kWait waits on, for up to deploy_within, and never cuts;
+// kRollback puts the old color back.
+enum class AfterDrainTimeout : std::uint8_t { kStop, kWait, kRollback };
 
 struct AppConfig {
   std::string name;
@@ -57,6 +60,7 @@ struct AppConfig {
   milliseconds deploy_within{7'200'000};  // for the whole deploy; see deploy/deploy_deadline.hpp
   std::uint32_t keep_releases = 3;
   std::optional<SmokeConfig> smoke;
+  std::uint32_t keep_traces = 50;  // folders of deploys that are over
 };
 
 struct Config {
@@ -64,6 +68,7 @@ struct Config {
   std::string telemetry = "/run/bluegreen/telemetry";
   std::string trace_dir = "/opt/staging/deploy-trace";
   std::string run_dir = "/run/bgctl";  // locks and process records; BGCTL_RUN_DIR overrides
+  std::vector<NotifyConfig> notify;
   std::map<std::string, AppConfig> apps;
 };
 

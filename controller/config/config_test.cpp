@@ -34,7 +34,7 @@ const Case kCases[] = {
      R"(control: expected an absolute path, found "c")"},
     {R"("control": "/c/control")", R"("controll": "/c")",
      "controll: unknown key, expected one of control, telemetry, trace_dir, run_dir, apps, "
-     "$schema"},
+     "$schema, notify"},
     {R"("runtime": "compose")", R"("runtime": "docker")",
      R"(apps.app.runtime: expected "compose" or "process", found "docker")"},
     {R"("runtime": "compose",)", "",
@@ -73,7 +73,7 @@ const Case kCases[] = {
      R"(apps.app.healthy_within: expected a duration from "100ms" to "24h", as in "30s", "10m" or )"
      R"("500ms", found "25h")"},
     {R"("then": "wait")", R"("then": "kill")",
-     R"(apps.app.drain.then: expected "stop" or "wait", found "kill")"},
+     R"(apps.app.drain.then: expected "stop", "wait" or "rollback", found "kill")"},
     {R"("drain": {"timeout": "500ms", "then": "wait"})", R"("drain": "30s")",
      R"(apps.app.drain: expected an object, found "30s")"},
     {R"("keep_releases": 5)", R"("keep_releases": 0)",
@@ -166,7 +166,8 @@ TEST_CASE("parse_config: everything that is wrong is told at once") {
         "f: 3 problems\n"
         "  control: expected an absolute path, found 2\n"
         "  apps.a.process: required: expected an object with command and ports, found nothing\n"
-        "  x: unknown key, expected one of control, telemetry, trace_dir, run_dir, apps, $schema");
+        "  x: unknown key, expected one of control, telemetry, trace_dir, run_dir, apps, $schema, "
+        "notify");
 }
 
 TEST_CASE("parse_config: what is no configuration at all is refused") {

@@ -21,6 +21,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "bgctl.schema.json").r
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 FULL = {
     "$schema": "/x", "control": "/c", "telemetry": "/t", "trace_dir": "/d", "run_dir": "/r",
+    "notify": [{"url": "https://example.org/x", "format": "slack", "secret_file": "/s", "on": ["failed"]}],
     "apps": {
         "app": {
             "runtime": "compose",
@@ -41,6 +42,7 @@ FULL = {
                 "url": "http://127.0.0.1:8080", "header": "X-Preview", "secret_file": "/s", "host": "example.com",
                 "checks": [{"path": "/health", "status": "200-204", "body": "ok", "within": "1s"}],
             },
+            "keep_traces": 50,
         },
         "tool": {
             "runtime": "process",
@@ -111,6 +113,23 @@ def test_both_accept_the_full_document_and_the_example(tmp_path: Path) -> None:
     assert checked(FULL, tmp_path).stderr == ""
     example = subprocess.run([BGCTL, "config", "example"], capture_output=True, text=True, check=True).stdout
     VALIDATOR.validate(json.loads(re.sub(r"(?m)^\s*//.*$|\s{2}// .*$", "", example)))
+
+
+def names_in(part: Any) -> Iterator[str]:
+    """Every key of a configuration that the schema names, colors left out."""
+    if isinstance(part, dict):
+        yield from (part.get("properties") or {})
+        for inside in part.values():
+            yield from names_in(inside)
+    elif isinstance(part, list):
+        for inside in part:
+            yield from names_in(inside)
+
+
+def test_the_example_has_every_key() -> None:
+    example = subprocess.run([BGCTL, "config", "example"], capture_output=True, text=True, check=True).stdout
+    missing = {name for name in names_in(SCHEMA) if f'"{name}"' not in example} - {"$schema"}
+    assert not missing, f"`bgctl config example` has no word about {missing}"
 
 
 def test_the_full_document_has_every_key_of_the_schema() -> None:

@@ -100,6 +100,16 @@ TEST_CASE("equal release gets its shares, stage by stage, and then everything") 
   CHECK(notes.size() < 70);
   CHECK_THAT(notes[10], Catch::StartsWith("10% to green; green: 100 requests, 0 errors"));
   CHECK_THAT(notes[10], Catch::Contains("errors (0.00 %), p90 20 ms; blue: "));
+  const auto told = std::find_if(world.events.begin(), world.events.end(),
+                                 [&](const Event& event) { return event.text == notes[10]; });
+  const auto& split = std::get<TrafficDetails>(told->details);
+  REQUIRE(split.sides.size() == 2);
+  CHECK(split.sides[0].color == "green");
+  CHECK(split.sides[0].share_bp == 1'000);
+  CHECK(split.sides[1].share_bp == 9'000);
+  CHECK(split.sides[1].requests > split.sides[0].requests);
+  CHECK(split.sides[0].p90_us > 15'000);
+  CHECK(split.sides[0].p90_us < 25'000);
 }
 
 TEST_CASE("release with errors loses its share at once, and the deploy ends with 60") {

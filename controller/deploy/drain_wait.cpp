@@ -38,18 +38,26 @@ Look look(World& world, const std::string& app, Color color) {
 DrainOutcome wait_drained(Deploy& deploy, Color color, Deadline deadline, bool heed_stop) {
   using std::chrono::milliseconds;
   constexpr milliseconds kSlowestRhythm{50};
+  constexpr milliseconds kShowAgain{1'000};
   Clock& clock = deploy.world.clock;
   const Deadline blind_until = std::min(deadline, clock.now() + kBlindGrace);
   milliseconds between{1};
+  const Deadline begin = clock.now();
   std::uint64_t shown = 0;
+  Deadline shown_at = begin;
   for (;;) {
     const Look now = look(deploy.world, deploy.plan.app, color);
     if (now.drained) {
       return {};
     }
-    if (now.in_flight != shown) {
+    const bool moved = now.in_flight != shown;
+    if (moved || (shown != 0 && clock.now() - shown_at >= kShowAgain)) {
       shown = now.in_flight;
-      deploy.note("drain", std::to_string(shown) + " requests on " + text(color));
+      shown_at = clock.now();
+      const auto waited = std::chrono::duration_cast<milliseconds>(shown_at - begin);
+      const auto left = std::chrono::duration_cast<milliseconds>(deadline - shown_at);
+      deploy.note("drain", moved ? std::to_string(shown) + " requests on " + text(color) : "",
+                  DrainDetails{text(color), shown, waited, left, {}, {}});
     }
     if (clock.now() >= (now.blind ? blind_until : deadline)) {
       return {false, now.doubt, now.in_flight};

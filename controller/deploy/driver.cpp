@@ -94,7 +94,9 @@ bool Driver::take(const StepRow& row, Failure& failure) {
     return true;
   }
   const bool aborted = acted.error().code == ExitCode::kAborted;
-  if (row.on_failure == OnFailure::kKeepGoing && !aborted) {
+  // Of the rows that go on, a drain alone may ask for the way back.
+  const bool go_back = acted.error().code == ExitCode::kRolledBack;
+  if (row.on_failure == OnFailure::kKeepGoing && !aborted && !go_back) {
     deploy_.doubts.push_back(std::string(row.name) + ": " + acted.error().what);
     return true;
   }

@@ -35,7 +35,7 @@ struct ProbedWorld : FakeWorld {
   }
   std::string noted() const {
     for (const Event& event : events) {
-      if (event.step == "probed" && event.state == StepState::kProgress) {
+      if (event.step == "probed" && event.state == StepState::kProgress && !event.text.empty()) {
         return event.text;
       }
     }

@@ -242,31 +242,6 @@ TEST_CASE("drain waits for the last request before the old color is stopped") {
   CHECK_FALSE(world.running[0]);
 }
 
-TEST_CASE("drain whose time is up ends with 80 and does as the configuration says") {
-  FakeWorld world;
-  world.serve(Color::kBlue, "v1");
-  world.in_flight[0] = 5;
-  AppConfig config = quick_config();
-  config.drain_timeout = 3s;
-  SECTION("stop") {
-    const Ended ended = deploy_image(world, "v2", config);
-    CHECK(ended.verdict.code == ExitCode::kDrainForced);
-    CHECK(ended.verdict.reason.find("5 requests are still on blue") != std::string::npos);
-    CHECK_FALSE(world.running[0]);
-    CHECK_FALSE(ended.leftover);
-  }
-  SECTION("wait") {
-    config.drain_then = AfterDrainTimeout::kWait;
-    const Ended ended = deploy_image(world, "v2", config);
-    CHECK(ended.verdict.code == ExitCode::kDrainForced);
-    CHECK(world.running[0]);
-    REQUIRE(ended.leftover);
-    CHECK(ended.leftover->only_drained);
-    CHECK(world.broken.empty());
-  }
-  CHECK(world.serving() == "v2 on green");
-}
-
 TEST_CASE("drain that cannot be proven ends with 80 and the reason") {
   FakeWorld world;
   world.serve(Color::kBlue, "v1");

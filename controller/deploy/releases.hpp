@@ -21,6 +21,13 @@ Labels release_before(const std::vector<TraceSummary>& newest_first, const std::
 std::vector<std::string> images_to_keep(const std::vector<TraceSummary>& newest_first,
                                         const shm::AppSnapshot& now, std::uint32_t releases);
 
+// The ids of deploys whose traces may go: all but the newest `traces`. Left beside these: what runs
+// or was interrupted, what images_to_keep reads, what either color is labelled with, and the newest
+// one of each other command than deploy and rollback (a contract bars the way back).
+std::vector<std::string> traces_to_drop(const std::vector<TraceSummary>& newest_first,
+                                        const shm::AppSnapshot& now, std::uint32_t releases,
+                                        std::uint32_t traces);
+
 // Every name of an image that these deploys asked for or pinned, also where they failed.
 std::vector<std::string> images_deployed(const std::vector<TraceSummary>& list);
 

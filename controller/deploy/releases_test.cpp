@@ -51,6 +51,23 @@ TEST_CASE("image of the rollback is kept however few releases are") {
   CHECK(images_to_keep(list, serves("i1", "i3"), 1) == Images{"i3", "i1"});
 }
 
+TEST_CASE("traces beyond the newest go, but none that runs, was interrupted or is needed") {
+  std::vector<TraceSummary> list = {
+      good("d9", "i3"), good("d8", "i3"), ended("d7", "bad", ExitCode::kPull),
+      good("d6", "i2"), good("d5", "i2"), ended("d4", "bad", ExitCode::kInterrupted),
+      TraceSummary{},   good("d2", "i1"), good("d1", "i1")};
+  list[6].id = "d3";  // no verdict: it runs, or its process died
+  auto now = serves("i3", "i2");
+  // Of i2 and i1 the newest trace is what a rollback reads.
+  CHECK(traces_to_drop(list, now, 3, 2) == Images{"d7", "d5", "d1"});
+  CHECK(traces_to_drop(list, now, 1, 2) == Images{"d7", "d5", "d2", "d1"});
+  CHECK(traces_to_drop(list, now, 3, 100).empty());
+  shm::set_text(now.tables[0].deploy_id, "d5");
+  CHECK(traces_to_drop(list, now, 3, 2) == Images{"d7", "d1"});
+  list[7].command = "contract";
+  CHECK(traces_to_drop(list, now, 1, 2) == Images{"d7", "d1"});
+}
+
 TEST_CASE("images of failed deploys are ours, too, under both of their names") {
   TraceSummary asked = good("d2", "r@2");
   asked.image = "r:v2";

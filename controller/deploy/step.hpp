@@ -67,8 +67,10 @@ struct Deploy {
     const auto found = facts.find("pinned");
     return {plan.image, found == facts.end() ? plan.image : found->second};
   }
-  void note(std::string_view step, const std::string& text) const {
-    world.events.emit(Event{world.clock.wall(), std::string(step), StepState::kProgress, text, {}});
+  // An empty text: only the figures have moved.
+  void note(std::string_view step, const std::string& text, EventDetails details = {}) const {
+    world.events.emit(Event{world.clock.wall(), std::string(step), StepState::kProgress, text,
+                            std::chrono::milliseconds{0}, std::move(details)});
   }
 };
 

@@ -1,6 +1,8 @@
 // See step_table.hpp.
 #include "controller/deploy/step_table.hpp"
 
+#include <algorithm>
+
 #include "controller/deploy/steps/after_flip.hpp"
 #include "controller/deploy/steps/before_flip.hpp"
 #include "controller/deploy/steps/canary.hpp"
@@ -44,6 +46,11 @@ Milliseconds pause(const AppConfig&) {
 Milliseconds drain(const AppConfig& app) {
   return app.drain_timeout;
 }
+// "wait" goes on behind that time, but not for ever.
+Milliseconds drain_of_old(const AppConfig& app) {
+  return app.drain_then == AfterDrainTimeout::kWait ? std::max(app.drain_timeout, app.deploy_within)
+                                                    : app.drain_timeout;
+}
 
 const IdentifyStep kIdentifyStep;
 const PreflightStep kPreflightStep;
@@ -79,7 +86,7 @@ const StepRow kTable[] = {
   {"canary",    &kCanaryStep,    ExitCode::kGate,         canary_stages,  OnFailure::kUndo},
   {kFlip,       &kFlipStep,      ExitCode::kUsage,        quick,          OnFailure::kUndo},
   {"soak",      &kSoakStep,      ExitCode::kRolledBack,   soak,           OnFailure::kUndo},
-  {"drain",     &kDrainStep,     ExitCode::kDrainForced,  drain,          OnFailure::kKeepGoing},
+  {"drain",     &kDrainStep,     ExitCode::kDrainForced,  drain_of_old,   OnFailure::kKeepGoing},
   {"stop",      &kStopStep,      ExitCode::kDrainForced,  minutes,        OnFailure::kKeepGoing},
   {"finish",    &kFinishStep,    ExitCode::kDrainForced,  minutes,        OnFailure::kKeepGoing},
 };

@@ -44,6 +44,27 @@ std::string figures_text(const canary::Window& window) {
   return text;
 }
 
+// The same for a view.
+TrafficDetails::Side side_of(Color color, std::uint32_t share_bp, const canary::Window& window,
+                             bool baseline) {
+  TrafficDetails::Side side;
+  side.color = text(color);
+  side.share_bp = share_bp;
+  side.requests = window.ended;
+  side.errors = window.errors;
+  side.baseline = baseline;
+  std::uint64_t count = 0;
+  for (const std::uint64_t bucket : window.latency) {
+    count += bucket;
+  }
+  if (count != 0) {
+    side.p50_us = shm::quantile_us(window.latency.data(), count, 500);
+    side.p90_us = shm::quantile_us(window.latency.data(), count, 900);
+    side.p99_us = shm::quantile_us(window.latency.data(), count, 990);
+  }
+  return side;
+}
+
 }  // namespace
 
 canary::Limits limits_of(const AnalysisConfig& config, std::uint64_t min_requests) {
@@ -193,10 +214,21 @@ void TrafficWatch::note(const std::string& split) {
   }
   has_noted_ = true;
   noted_ = now;
-  deploy_.note(step_, split + "; " + text(deploy_.plan.idle) + ": " + figures_text(now_[0]) + "; " +
-                          (baseline_ ? text(deploy_.plan.active()) +
-                                           " before the flip: " + figures_text(*baseline_)
-                                     : text(deploy_.plan.active()) + ": " + figures_text(now_[1])));
+  const auto route = deploy_.world.control.read(deploy_.plan.app);
+  constexpr std::uint32_t kWhole = 10'000;
+  const std::uint32_t weight = route ? route->route.weight : 0;
+  const bool flipped = route && route->route.active == deploy_.plan.idle;
+  const std::uint32_t share = flipped ? kWhole - weight : weight;
+  TrafficDetails details;
+  details.sides = {side_of(deploy_.plan.idle, share, now_[0], false),
+                   side_of(deploy_.plan.active(), kWhole - share, baseline_ ? *baseline_ : now_[1],
+                           baseline_.has_value())};
+  deploy_.note(
+      step_,
+      split + "; " + text(deploy_.plan.idle) + ": " + figures_text(now_[0]) + "; " +
+          (baseline_ ? text(deploy_.plan.active()) + " before the flip: " + figures_text(*baseline_)
+                     : text(deploy_.plan.active()) + ": " + figures_text(now_[1])),
+      std::move(details));
 }
 
 }  // namespace bluegreen

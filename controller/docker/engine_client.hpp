@@ -19,6 +19,7 @@
 #include "controller/docker/platform.hpp"
 #include "controller/docker/pull_backoff.hpp"
 #include "controller/ports/result.hpp"
+#include "controller/ports/runtime.hpp"
 
 namespace bluegreen {
 
@@ -84,8 +85,7 @@ class EngineClient {
   // Pulls and returns the name by digest (engine_pull.cpp), of an image that this machine can run.
   // What is transient is tried again, within a bound. Ends early, with any error, once `go_on` says
   // no.
-  Result<std::string> pull(const std::string& image,
-                           const std::function<void(const std::string&)>& progress,
+  Result<std::string> pull(const std::string& image, const Progress& progress,
                            const std::function<bool()>& go_on = {});
   // One sentence: where the image would come from (engine_find.cpp). Has nothing pulled.
   Result<std::string> find(const std::string& image);

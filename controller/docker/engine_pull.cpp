@@ -35,9 +35,9 @@ struct PullStream {
   JsonStream objects;
   PullProgress progress;
   std::string error;
-  const std::function<void(const std::string&)>& show;
+  const Progress& show;
 
-  explicit PullStream(const std::function<void(const std::string&)>& s) : show(s) {}
+  explicit PullStream(const Progress& s) : show(s) {}
 
   void take(const std::string& text) {
     const json object = json::parse(text, nullptr, false);
@@ -60,10 +60,11 @@ struct PullStream {
       return found != object.end() && found->is_string() ? found->get<std::string>()
                                                          : std::string();
     };
-    const auto line = progress.feed(text_of("id"), text_of("status"), number("current"),
-                                    number("total"), steady_clock::now());
-    if (line && show) {
-      show(*line);
+    const auto now = steady_clock::now();
+    const auto line =
+        progress.feed(text_of("id"), text_of("status"), number("current"), number("total"), now);
+    if (show && (line || progress.bars_are_due(now))) {
+      show(line.value_or(""), progress.bars());
     }
   }
 };
@@ -89,14 +90,14 @@ double random_part() {
 struct PullRequest {
   std::string image;  // as it was asked for
   ImageReference reference;
-  const std::function<void(const std::string&)>& progress;
+  const Progress& progress;
   const std::function<bool()>& go_on;
   RegistryAuth auth;
   steady_clock::time_point until;
 
   void tell(const std::string& text) const {
     if (progress) {
-      progress(text);
+      progress(text, {});
     }
   }
   [[nodiscard]] bool stopped() const { return go_on && !go_on(); }
@@ -219,8 +220,7 @@ Result<void> EngineClient::check_platform(const std::string& pinned) {
                           engine->platform.os, engine->platform.architecture));
 }
 
-Result<std::string> EngineClient::pull(const std::string& image,
-                                       const std::function<void(const std::string&)>& progress,
+Result<std::string> EngineClient::pull(const std::string& image, const Progress& progress,
                                        const std::function<bool()>& go_on) {
   const auto reference = parse_image_reference(image);
   if (!reference) {

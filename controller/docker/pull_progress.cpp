@@ -10,6 +10,7 @@ namespace {
 
 // SSM shows 2,000 characters of a whole deploy: a slow pull of minutes must stay a few lines.
 constexpr std::chrono::seconds kAtMostEvery{10};
+constexpr std::chrono::milliseconds kBetweenBars{400};
 
 }  // namespace
 
@@ -22,7 +23,11 @@ std::optional<std::string> PullProgress::feed(const std::string& layer, const st
   if (!known && status != "Pulling fs layer" && status != "Already exists") {
     return std::nullopt;
   }
+  if (!known) {
+    order_.push_back(layer);
+  }
   Layer& entry = layers_[layer];
+  entry.status = status;
   if (status == "Downloading") {
     entry.current = current;
     entry.total = std::max(total, current);
@@ -42,6 +47,26 @@ std::optional<std::string> PullProgress::feed(const std::string& layer, const st
   shown_quarter_ = std::max(quarter, shown_quarter_);
   shown_at_ = now;
   return line();
+}
+
+bool PullProgress::bars_are_due(std::chrono::steady_clock::time_point now) {
+  if (layers_.empty() || now - bars_at_ < kBetweenBars) {
+    return false;
+  }
+  bars_at_ = now;
+  return true;
+}
+
+PullDetails PullProgress::bars() const {
+  PullDetails details;
+  details.done = done_;
+  details.count = layers_.size();
+  for (const std::string& id : order_) {
+    if (const Layer& layer = layers_.at(id); !layer.done) {
+      details.layers.push_back({id, layer.status, layer.current, layer.total});
+    }
+  }
+  return details;
 }
 
 std::string PullProgress::line() const {

@@ -48,6 +48,27 @@ TEST_CASE("Slow pull shows a line every ten seconds") {
   CHECK_FALSE(progress.feed("a", "Downloading", 3'000'000, 8'000'000, kStart + seconds(11)));
 }
 
+TEST_CASE("Bars are of the layers that are not here yet, and due a few times a second") {
+  PullProgress progress;
+  CHECK_FALSE(progress.bars_are_due(kStart));
+  for (const char* layer : {"z", "a"}) {
+    progress.feed(layer, "Pulling fs layer", 0, 0, kStart);
+  }
+  progress.feed("b", "Already exists", 0, 0, kStart);
+  progress.feed("z", "Downloading", 1'000'000, 8'000'000, kStart);
+  CHECK(progress.bars_are_due(kStart));
+  CHECK_FALSE(progress.bars_are_due(kStart + std::chrono::milliseconds(399)));
+  CHECK(progress.bars_are_due(kStart + std::chrono::milliseconds(400)));
+  const PullDetails bars = progress.bars();
+  CHECK(bars.done == 1);
+  CHECK(bars.count == 3);
+  REQUIRE(bars.layers.size() == 2);
+  CHECK(bars.layers[0].id == "z");
+  CHECK(bars.layers[0].current == 1'000'000);
+  CHECK(bars.layers[0].total == 8'000'000);
+  CHECK(bars.layers[1].state == "Pulling fs layer");
+}
+
 TEST_CASE("Progress without totals has no megabytes to show") {
   PullProgress progress;
   CHECK(progress.feed("a", "Already exists", 0, 0, kStart) == "1 of 1 layers");

@@ -91,6 +91,7 @@ Result<void> make_trace(const std::string& folder, const DeployRequest& request)
   const std::string text = dump({{"command", request.command},
                                  {"image", request.image},
                                  {"by", request.by},
+                                 {"from", request.from},
                                  {"at", utc_time_ms(request.at)},
                                  {"at_ms", ms_of(request.at)},
                                  {"pause_before", request.pause_before},
@@ -119,6 +120,7 @@ Result<std::optional<DeployRequest>> read_request(const std::string& folder) {
   request.command = word_at(document, "command");
   request.image = word_at(document, "image");
   request.by = word_at(document, "by");
+  request.from = word_at(document, "from");
   request.at = system_clock::time_point(milliseconds(number_at(document, "at_ms")));
   request.pause_before = word_at(document, "pause_before");
   request.pause_for = milliseconds(number_at(document, "pause_ms"));
@@ -245,6 +247,8 @@ Result<std::vector<TraceSummary>> TraceFolders::list(const std::string& app) {
     summary.started = system_clock::time_point(milliseconds(number_at(request, "at_ms")));
     summary.command = word_at(request, "command");
     summary.image = word_at(request, "image");
+    summary.by = word_at(request, "by");
+    summary.from = word_at(request, "from");
     if (auto verdict = read_verdict(folder); verdict && *verdict) {
       summary.verdict = std::move(**verdict);
       summary.took = milliseconds(number_at(parse_file(folder + "/verdict.json"), "ms"));
@@ -282,6 +286,18 @@ std::vector<std::string> TraceFolders::interrupted(const std::string& app) const
     }
   }
   return ids;
+}
+
+Result<void> TraceFolders::remove(const std::string& app, const std::string& id) {
+  const std::string folder = trace_folder(trace_dir_, app, id);
+  // Without a request nobody takes it for a deploy that was interrupted.
+  auto forgotten = remove_file(folder + "/request");
+  if (!forgotten) {
+    return fail(ExitCode::kPreflight, forgotten.error());
+  }
+  std::error_code error;
+  std::filesystem::remove_all(folder, error);
+  return error ? fail(ExitCode::kPreflight, folder + ": " + error.message()) : Result<void>{};
 }
 
 Result<std::unique_ptr<TracePort>> TraceFolders::open(const std::string& app,

@@ -32,6 +32,7 @@ struct DeployRequest {
   std::string command;  // deploy, rollback
   std::string image;    // empty for a rollback
   std::string by;       // who asked, as far as is known
+  std::string from;     // where: the address of a pipeline's run, or empty
   std::chrono::system_clock::time_point at;
   std::string pause_before = {};  // the step that `bgctl promote` has to come before; empty: none
   std::chrono::milliseconds pause_for{0};
@@ -83,6 +84,8 @@ class TraceFolders : public TraceStore {
   // The ids of deploys that had begun and whose process is dead, without a verdict. Quick: looks at
   // names of files, and reads none.
   std::vector<std::string> interrupted(const std::string& app) const;
+  // Of a deploy that is over. What is half gone when this is killed is no deploy any more.
+  Result<void> remove(const std::string& app, const std::string& id);
 
  private:
   std::string trace_dir_;

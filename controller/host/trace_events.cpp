@@ -32,7 +32,8 @@ class TraceEvents : public EventSink {
     const std::string line = event_to_json(event) + "\n";
     // One write, so that a follower sees whole lines; a lost one is a lost line of progress.
     [[maybe_unused]] const ssize_t size = ::write(events_.get(), line.data(), line.size());
-    if (!log_) {
+    const bool only_figures = event.state == StepState::kProgress && event.text.empty();
+    if (!log_ || only_figures) {
       return;
     }
     const auto level = event.state == StepState::kFailed ? spdlog::level::err : spdlog::level::info;

@@ -22,7 +22,7 @@ struct TempFolder {
 };
 
 DeployRequest request_at(int seconds) {
-  return {"deploy", "v2", "tester",
+  return {"deploy", "v2", "tester", "https://ci.example/1",
           std::chrono::system_clock::time_point(std::chrono::seconds(seconds))};
 }
 
@@ -49,6 +49,8 @@ TEST_CASE("trace keeps request, verdict, journal and marker") {
   REQUIRE(request);
   REQUIRE(*request);
   CHECK((*request)->image == "v2");
+  CHECK((*request)->by == "tester");
+  CHECK((*request)->from == "https://ci.example/1");
   auto trace = TraceFolder::open(temp.path, "app", "d1");
   REQUIRE(trace);
   REQUIRE((*trace)->append({RecordKind::kBegin, "", {{"app", "app"}}}));
@@ -85,6 +87,21 @@ TEST_CASE("list is newest first and tells the running from the dead") {
   CHECK(TraceFolders(temp.path).list("other")->empty());
   runner->reset();
   CHECK_FALSE((*TraceFolders(temp.path).list("app"))[0].alive);
+}
+
+TEST_CASE("trace that is removed is no deploy any more, and others stay") {
+  TempFolder temp;
+  for (const char* id : {"d1", "d2"}) {
+    REQUIRE(make_trace(trace_folder(temp.path, "app", id), request_at(1)));
+  }
+  TraceFolders traces(temp.path);
+  REQUIRE(traces.remove("app", "d1"));
+  CHECK_FALSE(std::filesystem::exists(trace_folder(temp.path, "app", "d1")));
+  const auto list = traces.list("app");
+  REQUIRE(list);
+  REQUIRE(list->size() == 1);
+  CHECK(list->front().id == "d2");
+  CHECK(list->front().from == "https://ci.example/1");
 }
 
 TEST_CASE("trace that cannot be written is refused and leaves nothing") {
@@ -126,7 +143,13 @@ TEST_CASE("follower shows the events and ends with the verdict") {
   std::thread deploy([&] {
     auto runner = lock_runner(folder);
     auto sink = trace_events(folder);
-    sink->emit({std::chrono::system_clock::now(), "pull", StepState::kDone, "have v2", {}});
+    sink->emit({std::chrono::system_clock::now(),
+                "drain",
+                StepState::kProgress,
+                "",
+                {},
+                DrainDetails{"blue", 12, {}, {}, {}, {}}});
+    sink->emit({std::chrono::system_clock::now(), "pull", StepState::kDone, "have v2", {}, {}});
     auto trace = TraceFolder::open(temp.path, "app", "d1");
     (void)(*trace)->write_verdict(some_verdict(ExitCode::kDrainForced));
   });
@@ -135,11 +158,13 @@ TEST_CASE("follower shows the events and ends with the verdict") {
   deploy.join();
   REQUIRE(verdict);
   CHECK(verdict->code == ExitCode::kDrainForced);
-  REQUIRE(seen.events.size() == 1);
-  CHECK(seen.events[0].step == "pull");
+  REQUIRE(seen.events.size() == 2);
+  CHECK(std::get<DrainDetails>(seen.events[0].details).in_flight == 12);
+  CHECK(seen.events[1].step == "pull");
   std::ifstream log(folder + "/log");
   const std::string text{std::istreambuf_iterator<char>(log), {}};
   CHECK(text.find("pull done") != std::string::npos);
+  CHECK(text.find("drain") == std::string::npos);  // figures that move are for views alone
 }
 
 TEST_CASE("follower ends with 90 when the process has died without a verdict") {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "controller/output/event_details.hpp"
 #include "controller/ports/result.hpp"
 
 namespace bluegreen {
@@ -38,8 +39,9 @@ struct Event {
   std::chrono::system_clock::time_point at;
   std::string step;  // "pull", "start", ...; empty for a note that belongs to none
   StepState state = StepState::kProgress;
-  std::string text;                   // for people
+  std::string text;                   // for people; empty: only the details have moved
   std::chrono::milliseconds took{0};  // with kDone, kFailed, kUndone
+  EventDetails details = {};          // figures, for a view that can draw them
 };
 
 class EventSink {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "controller/output/live_details.hpp"
 #include "controller/output/printable.hpp"
 
 namespace bluegreen {
@@ -99,6 +100,12 @@ std::string shown(const std::string& text, bool utf8) {
   return out;
 }
 
+LiveLine plain_line(const std::string& text, const Canvas& canvas) {
+  std::string line = cut(shown(text, canvas.utf8), canvas.width, canvas.utf8);
+  const std::size_t columns = columns_of(line);
+  return {std::move(line), columns};
+}
+
 LiveLine line_of(const LiveStep& step, std::chrono::system_clock::time_point now,
                  const Canvas& canvas) {
   constexpr std::size_t kNameColumns = 10;
@@ -148,7 +155,7 @@ void LiveModel::apply(const Event& event) {
                             [&event](const LiveStep& step) { return step.name == event.step; });
   // A step that begins anew after its end (a second attempt) is a line of its own.
   if (found == steps_.rend() || (event.state == StepState::kStarted && is_over(found->state))) {
-    steps_.push_back({event.step, event.state, {}, event.at, {}});
+    steps_.push_back({event.step, event.state, {}, event.at, {}, {}, {}});
     found = steps_.rbegin();
   }
   // A late word about a step that has ended does not let it run again.
@@ -157,6 +164,10 @@ void LiveModel::apply(const Event& event) {
   }
   if (!event.text.empty()) {
     found->text = event.text;
+  }
+  if (event.details.index() != 0) {
+    found->details = event.details;
+    found->details_at = event.at;
   }
   if (is_over(event.state)) {
     found->took = event.took;
@@ -181,10 +192,18 @@ std::vector<LiveLine> lay_out(const LiveModel& model, std::chrono::system_clock:
   }
   for (const LiveStep& step : model.steps()) {
     lines.push_back(line_of(step, now, canvas));
+    if (is_over(step.state)) {
+      continue;
+    }
+    const auto since =
+        std::max(std::chrono::duration_cast<std::chrono::milliseconds>(now - step.details_at),
+                 std::chrono::milliseconds{0});
+    for (const std::string& text : detail_lines(step.details, since, canvas.width, canvas.utf8)) {
+      lines.push_back(plain_line(text, canvas));
+    }
   }
   if (!model.note().empty()) {
-    const std::string note = cut(shown(model.note(), canvas.utf8), canvas.width, canvas.utf8);
-    lines.push_back({note, columns_of(note)});
+    lines.push_back(plain_line(model.note(), canvas));
   }
   // On a low terminal the newest stay: that is where something happens.
   if (lines.size() > canvas.height) {

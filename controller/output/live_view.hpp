@@ -22,6 +22,8 @@ struct LiveStep {
   std::string text;  // what it said last
   std::chrono::system_clock::time_point began;
   std::chrono::milliseconds took{0};  // once it has ended
+  EventDetails details = {};          // the last figures, and when they were told
+  std::chrono::system_clock::time_point details_at{};
 };
 
 class LiveModel {

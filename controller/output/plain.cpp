@@ -31,7 +31,8 @@ std::string line_of(const Event& event) {
 void PlainSink::emit(const Event& event) {
   if (event.state == StepState::kProgress && !event.step.empty()) {
     // A pull reports many times a second; a log wants to know that it moves, not how.
-    if (event.text == last_text_ || event.at - last_progress_ < kBetweenProgress) {
+    if (event.text.empty() || event.text == last_text_ ||
+        event.at - last_progress_ < kBetweenProgress) {
       return;
     }
     last_progress_ = event.at;

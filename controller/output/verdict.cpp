@@ -1,7 +1,9 @@
 // See verdict.hpp.
 #include "controller/output/verdict.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "controller/output/printable.hpp"
 
@@ -45,10 +47,44 @@ std::string steps_line(const std::vector<StepTime>& steps) {
   return line;
 }
 
-void add_line(std::string& text, const char* label, const std::string& value) {
-  if (!value.empty()) {
-    text += std::string("  ") + label + ": " + printable(value) + "\n";
+// Made harmless first, then cut: an escape is four bytes for one. A character is not cut through.
+std::string fitted(const std::string& text, std::size_t room) {
+  const std::string safe = printable(text);
+  if (safe.size() <= room) {
+    return safe;
   }
+  constexpr std::string_view kMore = "...";
+  std::size_t at = room < kMore.size() ? 0 : room - kMore.size();
+  while (at > 0 && (static_cast<unsigned char>(safe[at]) & 0xC0U) == 0x80U) {
+    --at;
+  }
+  return safe.substr(0, at) + std::string(kMore.substr(0, std::min(room, kMore.size())));
+}
+
+// Cut in its middle: what happened stands at one end of a headline and what serves at the other,
+// and the words that are too long (an image's name) between them.
+std::string fitted_headline(const std::string& text, std::size_t room) {
+  const std::string safe = printable(text);
+  if (safe.size() <= room) {
+    return safe;
+  }
+  std::size_t from = safe.size() - room / 2;
+  while (from < safe.size() && (static_cast<unsigned char>(safe[from]) & 0xC0U) == 0x80U) {
+    ++from;
+  }
+  return fitted(text, room / 2) + safe.substr(from);
+}
+
+// Left out where there is no room for anything worth reading.
+void add_line(std::string& text, const char* label, const std::string& value, std::size_t limit) {
+  constexpr std::size_t kLongest = 400;  // one field: an error can quote a whole answer
+  constexpr std::size_t kShortest = 20;
+  const std::string title = std::string("  ") + label + ": ";
+  const std::size_t taken = text.size() + title.size() + 1;
+  if (value.empty() || taken + kShortest > limit) {
+    return;
+  }
+  text += title + fitted(value, std::min(kLongest, limit - taken)) + "\n";
 }
 
 // The end of a log, whole lines, in at most `room` bytes.
@@ -60,10 +96,6 @@ std::string cut_head(const std::string& text, std::size_t room) {
   const std::size_t line = text.find('\n', from);
   return line == std::string::npos || line + 1 == text.size() ? text.substr(from)
                                                               : text.substr(line + 1);
-}
-
-std::string cut_tail(const std::string& text, std::size_t room) {
-  return text.size() <= room ? text : text.substr(0, room) + "...";
 }
 
 }  // namespace
@@ -100,25 +132,25 @@ std::string_view meaning_of(ExitCode code) {
   return "unknown";
 }
 
-std::string render_verdict(const Verdict& verdict) {
-  constexpr std::size_t kLongest = 400;  // one field: an error can quote a whole answer
-  std::string text = cut_tail(printable(verdict.headline), kLongest) + "\n";
-  add_line(text, "reason", cut_tail(verdict.reason, kLongest));
-  add_line(text, "do", cut_tail(verdict.hint, kLongest));
-  add_line(text, "steps", cut_tail(steps_line(verdict.steps), kLongest));
-  add_line(text, "trace", verdict.trace);
-  if (verdict.tail.empty()) {
-    return text;
+std::string render_verdict(const Verdict& verdict, std::size_t limit) {
+  constexpr std::size_t kLongestPart = 400;
+  std::string text = fitted_headline(verdict.headline, kLongestPart);
+  if (!verdict.trace.empty()) {
+    text += " (trace " + fitted(verdict.trace, kLongestPart) + ")";
   }
+  text += "\n";
+  add_line(text, "reason", verdict.reason, limit);
+  add_line(text, "do", verdict.hint, limit);
+  add_line(text, "steps", steps_line(verdict.steps), limit);
   const std::string title = "  last lines of its log:\n";
-  if (text.size() + title.size() >= kVerdictLimit) {
+  if (verdict.tail.empty() || text.size() + title.size() + 1 >= limit) {
     return text;
   }
   std::string tail = printable(verdict.tail, true);
   while (!tail.empty() && tail.back() == '\n') {
     tail.pop_back();
   }
-  return text + title + cut_head(tail, kVerdictLimit - text.size() - title.size() - 1) + "\n";
+  return text + title + cut_head(tail, limit - text.size() - title.size() - 1) + "\n";
 }
 
 std::string verdict_to_json(const Verdict& verdict) {
@@ -196,6 +228,9 @@ std::string event_to_json(const Event& event) {
   if (event.took.count() > 0) {
     document["ms"] = event.took.count();
   }
+  if (json details = details_to_json(event.details); !details.is_null()) {
+    document["details"] = std::move(details);
+  }
   return dump(document);
 }
 
@@ -211,6 +246,9 @@ Result<Event> event_from_json(const std::string& line) {
   event.step = text_at(document, "step");
   event.text = text_at(document, "text");
   event.took = std::chrono::milliseconds(number_at(document, "ms", 0));
+  if (const auto details = document.find("details"); details != document.end()) {
+    event.details = details_from_json(*details);
+  }
   const std::string word = text_at(document, "state");
   for (const StepState state : kStates) {
     if (word_of(state) == word) {

@@ -1,13 +1,14 @@
 // A verdict and an event as text and as JSON, and back.
 //
-// render_verdict is what a person gets on stdout: the headline first, because SSM keeps the head
-// of a stream, then reason, hint, steps, trace and log tail, under kVerdictLimit bytes in all (the
-// tail is cut first, at its head).
+// render_verdict is what a person gets on stdout: the headline and the trace first, in one line,
+// because SSM keeps the head of a stream, then reason, hint, steps and log tail, in at most `limit`
+// bytes in all, of which the first line may take 810 (the tail gives way first, at its head).
 //
 // The JSON of a verdict is {"schema":1,"command","result","exit","id","app","headline","active",
 // "release","previous","image","trace","reason","hint","tail","steps":[{"name","ms","status"}]},
-// and what Verdict::figures adds (not read back); of an event {"at","step","state","text","ms"},
-// one line each. What deploy's follower reads back from its trace folder is exactly that.
+// and what Verdict::figures adds (not read back); of an event {"at","step","state","text","ms",
+// "details"}, one line each (event_details.hpp). What deploy's follower reads back from its trace
+// folder is exactly that.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,7 @@ namespace bluegreen {
 
 inline constexpr std::size_t kVerdictLimit = 1900;
 
-std::string render_verdict(const Verdict& verdict);
+std::string render_verdict(const Verdict& verdict, std::size_t limit = kVerdictLimit);
 
 std::string verdict_to_json(const Verdict& verdict);
 Result<Verdict> verdict_from_json(const std::string& text, const std::string& name);

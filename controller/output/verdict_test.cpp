@@ -31,11 +31,10 @@ Verdict failed_deploy() {
 TEST_CASE("render_verdict: the headline is the first line") {
   const std::string text = render_verdict(failed_deploy());
   CHECK(text ==
-        "app: v2 did not get healthy; blue serves v1\n"
+        "app: v2 did not get healthy; blue serves v1 (trace /t/app/d1)\n"
         "  reason: container exited with 1\n"
         "  do: see its log\n"
         "  steps: pull 1.2s, healthy failed 40ms\n"
-        "  trace: /t/app/d1\n"
         "  last lines of its log:\n"
         "one\ntwo\n");
 }
@@ -51,7 +50,23 @@ TEST_CASE("render_verdict: stays under the limit and keeps the end of the log") 
   const std::string text = render_verdict(verdict);
   CHECK(text.size() <= kVerdictLimit);
   CHECK(text.find("log line 499\n") != std::string::npos);
-  CHECK(text.rfind(verdict.headline + "\n", 0) == 0);
+  CHECK(text.rfind(verdict.headline + " (trace /t/app/d1)\n", 0) == 0);
+}
+
+TEST_CASE("render_verdict: the longest texts, each byte of them an escape, stay under any limit") {
+  Verdict verdict = failed_deploy();
+  const std::string worst(600, '\x01');
+  verdict.headline = verdict.trace = verdict.reason = verdict.hint = verdict.tail = worst;
+  verdict.steps.assign(3, {worst, std::chrono::milliseconds(1), worst});
+  for (std::size_t limit = 850; limit <= 2'000; limit += 23) {
+    const std::string text = render_verdict(verdict, limit);
+    CHECK(text.size() <= limit);
+    CHECK(text.find("...") < text.find('\n'));
+    CHECK(text.find("(trace ") < text.find('\n'));
+  }
+  verdict.headline.assign(399, 'x');
+  verdict.headline += "\u00e9\u00e9\u00e9";
+  CHECK(render_verdict(verdict).find("\\xc3") == std::string::npos);
 }
 
 TEST_CASE("render_verdict: a log cannot control the terminal") {

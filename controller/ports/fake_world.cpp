@@ -231,7 +231,7 @@ Result<PinnedImage> FakeWorld::pull(const std::string& image, const Progress& pr
   if (image == "missing") {
     return fail(ExitCode::kPull, "missing: manifest unknown");
   }
-  auto done = operation("pull " + image, [&] { progress("layer 1 of 1"); });
+  auto done = operation("pull " + image, [&] { progress("layer 1 of 1", {}); });
   return done ? Result<PinnedImage>(PinnedImage{image, image}) : tl::unexpected(done.error());
 }
 
@@ -373,7 +373,7 @@ void FakeWorld::pause(std::chrono::milliseconds duration) {
 Result<std::vector<TraceSummary>> FakeWorld::list(const std::string&) {
   std::vector<TraceSummary> summaries;
   for (auto it = trace_order.rbegin(); it != trace_order.rend(); ++it) {
-    summaries.push_back({*it, {}, {}, "deploy", "", traces[*it].verdict, false});
+    summaries.push_back({*it, {}, {}, "deploy", "", "", "", traces[*it].verdict, false});
   }
   return summaries;
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/output/event_details.hpp"
 #include "controller/ports/regions.hpp"
 #include "controller/ports/result.hpp"
 
@@ -37,7 +38,8 @@ struct Instance {
   Health health = Health::kStarting;
 };
 
-using Progress = std::function<void(const std::string&)>;
+// A line for people (empty: only the bars have moved) and how far the layers are.
+using Progress = std::function<void(const std::string&, const PullDetails&)>;
 
 class Runtime {
  public:

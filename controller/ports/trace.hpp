@@ -58,8 +58,10 @@ struct TraceSummary {
   std::string id;
   std::chrono::system_clock::time_point started;
   std::chrono::milliseconds took{0};
-  std::string command;             // deploy, rollback
-  std::string image;               // as asked for; empty for a rollback
+  std::string command;  // deploy, rollback
+  std::string image;    // as asked for; empty for a rollback
+  std::string by;       // who asked, and from where, as far as is known
+  std::string from;
   std::optional<Verdict> verdict;  // empty: running, or its process died
   bool alive = false;              // without a verdict: its process runs or is being started
 };

@@ -111,7 +111,7 @@ Result<PinnedImage> ProcessRuntime::pull(const std::string& image, const Progres
     }
   }
   if (progress) {
-    progress(fmt::format("{} is on this host", image));
+    progress(fmt::format("{} is on this host", image), {});
   }
   return PinnedImage{image, image};
 }

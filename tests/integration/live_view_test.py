@@ -115,6 +115,7 @@ def test_no_color_and_no_utf8_are_respected() -> None:
 def test_a_timer_moves_a_resize_is_obeyed_and_a_kill_leaves_the_terminal_as_it_was() -> None:
     with a_host(healthy_within="30s") as (host, _), terminal(host, "deploy", "sick", LC_ALL="C.UTF-8") as seen:
         until(lambda: seen.read() and any(re.match(r"• healthy +2s", row) for row in seen.shown()), "the timer counts")
+        assert any(row.startswith("  green: runtime says starting") for row in seen.shown()), seen.shown()
         seen.resize(20)
         until(lambda: seen.read() and any(re.match(r"• healthy +4s", row) for row in seen.shown()), "the timer still counts")
         last = seen.read(0)[-400:].split("\x1b[J")[-1]
@@ -137,7 +138,18 @@ def test_a_pipe_gets_plain_lines_and_json_gets_events_and_one_final_object() -> 
         asked = host.run("deploy", "v2", "--json")
         steps = [json.loads(line) for line in asked.stderr.splitlines()]
         assert {"flip", "healthy"} <= {event["step"] for event in steps if event["state"] == "done"}
+        told = [event["details"] for event in steps if "details" in event]
+        assert {"kind": "health", "color": "blue", "container": "healthy"}.items() <= told[-1].items(), told
         assert json.loads(asked.stdout)["result"] == "done"
+
+
+def test_the_longest_words_leave_the_verdict_first_and_all_of_it_within_what_ssm_keeps() -> None:
+    with a_host() as (host, _):
+        host.done("deploy", "v1")
+        worst = host.run("deploy", "\x02" * 200)  # four characters each, in every line that names it
+        assert len(worst.stdout) + len(worst.stderr) < 2000, worst
+        first = worst.stdout.splitlines()[0]
+        assert "serves" in first and re.search(rf" \(trace {host.traces}/app/\S+\)$", first), first
 
 
 def test_a_dumb_terminal_gets_plain_lines() -> None:

@@ -1,8 +1,11 @@
 // See after_flip.hpp.
 #include "controller/deploy/steps/after_flip.hpp"
 
+#include <algorithm>
+
 #include "controller/deploy/drain_wait.hpp"
 #include "controller/deploy/steps/color.hpp"
+#include "controller/output/printable.hpp"
 
 namespace bluegreen {
 
@@ -33,9 +36,26 @@ Result<void> DrainStep::run(Deploy& deploy) const {
     deploy.facts[kDrained] = kExact;  // the first deploy: nothing was there
     return {};
   }
-  const DrainOutcome outcome = wait_drained(deploy, old, deploy.deadline, true);
+  // With "wait" the step's limit is the deploy's: the drain's own time only says when to tell.
+  const bool waits_on = deploy.config.drain_then == AfterDrainTimeout::kWait;
+  const Deadline told_at =
+      std::min(deploy.deadline, deploy.world.clock.now() + deploy.config.drain_timeout);
+  DrainOutcome outcome = wait_drained(deploy, old, waits_on ? told_at : deploy.deadline, true);
+  if (waits_on && !outcome.stopped && !outcome.doubt.empty()) {
+    deploy.note("drain", text(old) + " is still waited for: " + outcome.doubt);
+    outcome = wait_drained(deploy, old, deploy.deadline, true);
+  }
   if (outcome.stopped) {
     return fail(ExitCode::kAborted, "stopped on request");
+  }
+  if (!outcome.doubt.empty() && deploy.config.drain_then == AfterDrainTimeout::kRollback) {
+    // Back to a color that has ended would be worse than cutting what is left on it.
+    auto still = deploy.world.runtime.observe(old);
+    if (still && !still->empty()) {
+      return fail(ExitCode::kRolledBack, "drain of " + text(old) + ": " + outcome.doubt +
+                                             " after " + readable(deploy.config.drain_timeout) +
+                                             R"(, and "then" says rollback)");
+    }
   }
   deploy.facts[kDrained] = outcome.doubt.empty() ? kExact : outcome.doubt;
   if (!outcome.doubt.empty()) {

@@ -67,7 +67,9 @@ bool PullStep::applies(const Deploy& deploy) const {
 
 Result<void> PullStep::run(Deploy& deploy) const {
   auto image = deploy.world.runtime.pull(
-      deploy.plan.image, [&deploy](const std::string& line) { deploy.note("pull", line); });
+      deploy.plan.image, [&deploy](const std::string& line, const PullDetails& layers) {
+        deploy.note("pull", line, layers);
+      });
   if (!image) {
     return tl::unexpected(image.error());
   }
@@ -164,7 +166,13 @@ bool HealthyStep::applies(const Deploy& deploy) const {
 }
 
 Result<void> HealthyStep::run(Deploy& deploy) const {
-  return deploy.world.runtime.wait_healthy(deploy.plan.idle, deploy.deadline);
+  const auto tell = [&deploy](const char* container) {
+    deploy.note("healthy", "", HealthDetails{text(deploy.plan.idle), container, "", 0, 0});
+  };
+  tell("starting");
+  auto healthy = deploy.world.runtime.wait_healthy(deploy.plan.idle, deploy.deadline);
+  tell(healthy ? "healthy" : "unhealthy");
+  return healthy;
 }
 
 std::string PublishStep::plan(const Deploy& deploy) const {

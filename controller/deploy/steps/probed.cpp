@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kBetweenLooks{100};
+constexpr milliseconds kBetweenProbeLooks{100};
 constexpr milliseconds kNobodyAfter{3'000};
 
 bool is_well(const EndpointHealth& found) {
@@ -36,6 +36,21 @@ std::string trouble_of(const shm::EndpointTable& table, const ProbeView& view) {
   return printable(address) + " is " +
          (worst->health == shm::Health::kUnhealthy ? "unhealthy" : "not known to be healthy") +
          (worst->last_error.empty() ? "" : ": " + printable(worst->last_error));
+}
+
+// The worst that the probes have found, for a view.
+HealthDetails health_of(const Deploy& deploy, const shm::EndpointTable& table,
+                        const ProbeView& view) {
+  HealthDetails details{text(deploy.plan.idle), "", "healthy", table.count, 0};
+  for (const EndpointHealth& found : view.endpoints) {
+    details.healthy += is_well(found) ? 1 : 0;
+    if (found.health == shm::Health::kUnhealthy) {
+      details.nginx = "unhealthy";
+    } else if (!is_well(found) && details.nginx == "healthy") {
+      details.nginx = "unknown";
+    }
+  }
+  return details;
 }
 
 // Why nobody probes this application, and nobody will; empty while somebody does or may.
@@ -85,12 +100,18 @@ Result<void> ProbedStep::run(Deploy& deploy) const {
     return tl::unexpected(now.error());
   }
   const shm::EndpointTable& table = now->tables[shm::index_of(deploy.plan.idle)];
+  HealthDetails shown;
   for (;;) {
     const ProbeView view = deploy.world.telemetry.probes(deploy.plan.app, deploy.plan.idle, table);
     const std::string nobody = why_nobody(deploy, view, clock.now() >= patience);
     if (!nobody.empty()) {
       deploy.note("probed", "not waited for: " + nobody);
       return {};
+    }
+    if (const HealthDetails found = health_of(deploy, table, view);
+        found.healthy != shown.healthy || found.nginx != shown.nginx) {
+      shown = found;
+      deploy.note("probed", "", shown);
     }
     const std::string trouble = trouble_of(table, view);
     if (trouble.empty()) {
@@ -101,7 +122,7 @@ Result<void> ProbedStep::run(Deploy& deploy) const {
       return fail(ExitCode::kNotHealthy, late(deploy, view, trouble),
                   "`bgctl status` shows what NGINX's probes find");
     }
-    if (!clock.wait(std::min(left, kBetweenLooks))) {
+    if (!clock.wait(std::min(left, kBetweenProbeLooks))) {
       return fail(ExitCode::kAborted, "stopped on request");
     }
   }
