@@ -7,9 +7,9 @@ line on stdout, written before the answer: whoever asks "did a request reach thi
 answer there.
 
 Settings come from the command line, else from the environment: PORT, COLOR, APP_VERSION,
-DATABASE_URL. A version that starts with "broken" is never healthy; one that starts with "crash"
-exits at once; one that starts with "inside" listens where only its own container's check reaches it:
-the tests need all three.
+DATABASE_URL, APP_SCHEMA (1 to 3, see database.py). A version that starts with "broken" is never
+healthy; one that starts with "crash" exits at once; one that starts with "inside" listens where only
+its own container's check reaches it: the tests need all three.
 """
 
 import argparse
@@ -93,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.closed(self.connection)
 
     def do_GET(self):
-        self.route({"/": self.home, "/health": self.health, "/version": self.about})
+        self.route({"/": self.home, "/health": self.health, "/version": self.about, "/visits": self.visits})
 
     def do_POST(self):
         self.route({"/": self.echo, "/visits": self.add_visit})
@@ -116,6 +116,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def home(self, _body):
         self.answer(200, {**self.identity(), "visits": self.server.database.count_visits()})
+
+    def visits(self, _body):
+        self.answer(200, {**self.identity(), "notes": self.server.database.notes()})
 
     def about(self, _body):
         self.answer(200, self.identity())
@@ -186,6 +189,8 @@ def parse_arguments(argv):
     parser.add_argument("--database", metavar="URL",
                         default=environment("DATABASE_URL", "sqlite:////tmp/bluegreen-app.db"),
                         help="mysql://user:password@host:port/name or sqlite:///path")
+    parser.add_argument("--schema", type=int, default=environment("APP_SCHEMA", "1"), choices=[1, 2, 3],
+                        help="which columns this release knows (migrate.py brings them)")
     parser.add_argument("--drain-seconds", type=float, default=8.0,
                         help="how long SIGTERM waits for running requests")
     return parser.parse_args(argv)
@@ -196,7 +201,7 @@ def main(argv=None):
     if options.version.startswith("crash"):
         sys.exit(f"version {options.version}: told to crash at start")
     try:
-        database = Database(options.database)
+        database = Database(options.database, options.schema)
     except ValueError as error:
         sys.exit(f"DATABASE_URL: {error}")
     server = Server(options.port, options.color, options.version, database)

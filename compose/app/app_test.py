@@ -18,12 +18,12 @@ HERE = Path(__file__).parent
 
 
 class App:
-    def __init__(self, folder, version="v1", database=None):
+    def __init__(self, folder, version="v1", database=None, schema=1):
         url = database or f"sqlite:///{folder}/app.db"
         self.log = open(folder / "app.log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [sys.executable, "-B", HERE / "app.py", "--port", "0", "--color", "green",
-             "--version", version, "--database", url],
+             "--version", version, "--database", url, "--schema", str(schema)],
             stdout=self.log, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
         first = self.process.stderr.readline()
         self.port = int(first.rsplit(" ", 1)[1]) if " listens on " in first else None
@@ -76,6 +76,45 @@ def test_visits_are_counted_in_the_database(start):
     app = start()
     assert app.get("/visits", "POST", b"hello")[0].status == 201
     assert json.loads(app.get("/")[1])["visits"] == 1
+
+
+def migrate(folder, phase, schema):
+    return subprocess.run(
+        [sys.executable, "-B", HERE / "migrate.py", phase], capture_output=True, text=True, timeout=20, check=False,
+        env={**os.environ, "DATABASE_URL": f"sqlite:///{folder}/app.db", "APP_SCHEMA": str(schema)})
+
+
+def test_a_column_is_renamed_over_three_releases_that_serve_side_by_side(start, tmp_path):
+    def leaves(app, note):
+        assert app.get("/visits", "POST", note)[0].status == 201
+
+    def notes(app):
+        return json.loads(app.get("/visits")[1])["notes"]
+
+    first = start()
+    leaves(first, b"1")
+    for _ in range(2):  # repeatable
+        assert migrate(tmp_path, "up", 2).returncode == 0
+    leaves(first, b"1")  # serves on after the expand part of the next
+    second = start(schema=2)
+    leaves(second, b"2")
+    assert notes(second) == notes(first) == {"1": 2, "2": 1}
+    assert "3-backfill-message.sql: done, 2 rows changed" in migrate(tmp_path, "up", 3).stdout
+    leaves(second, b"2")
+    third = start(schema=3)
+    leaves(third, b"3")
+    assert notes(third) == notes(second) == {"1": 2, "2": 2, "3": 1}
+    for _ in range(2):
+        assert migrate(tmp_path, "contract", 3).returncode == 0
+    leaves(third, b"3")
+    assert notes(third) == {"1": 2, "2": 2, "3": 2}
+    assert second.get("/visits", "POST", b"2")[0].status == 503  # why no rollback goes past the contract
+
+
+def test_a_failed_migration_says_why_in_one_line(tmp_path):
+    ended = migrate(tmp_path / "nowhere", "up", 2)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("migrate up: OperationalError: unable to open")
 
 
 def test_echo_returns_the_body_on_one_kept_connection(start):

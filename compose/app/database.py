@@ -2,6 +2,9 @@
 
 Threads share a small pool of connections; one that failed is thrown away. Every failure comes out
 as DatabaseError. The table is made when it is first needed.
+
+The column `note` becomes `message` in three releases (docs/migrations.md), told apart by their schema:
+1 knows `note` alone, 2 writes both and reads either, 3 knows `message` alone.
 """
 
 import queue
@@ -11,6 +14,11 @@ from urllib.parse import unquote, urlsplit
 
 POOL = 8
 TIMEOUT_SECONDS = 3
+CREATE = {1: "CREATE TABLE IF NOT EXISTS visits (color VARCHAR(8), note VARCHAR(255))",
+          2: "CREATE TABLE IF NOT EXISTS visits (color VARCHAR(8), note VARCHAR(255), message VARCHAR(255))",
+          3: "CREATE TABLE IF NOT EXISTS visits (color VARCHAR(8), message VARCHAR(255))"}
+WRITTEN = {1: ("note",), 2: ("note", "message"), 3: ("message",)}
+READ = {1: "note", 2: "COALESCE(message, note)", 3: "message"}
 
 
 class DatabaseError(Exception):
@@ -18,9 +26,12 @@ class DatabaseError(Exception):
 
 
 class Database:
-    def __init__(self, url):
+    def __init__(self, url, schema=1):
         self._connect, self._errors, mark = driver_for(url)
-        self._insert = f"INSERT INTO visits (color, note) VALUES ({mark}, {mark})"
+        self._schema = schema
+        columns = WRITTEN[schema]
+        self._insert = (f"INSERT INTO visits (color, {', '.join(columns)}) "
+                        f"VALUES ({', '.join([mark] * (1 + len(columns)))})")
         self._idle = queue.LifoQueue()
         self._permits = queue.LifoQueue()
         for _ in range(POOL):
@@ -34,12 +45,18 @@ class Database:
 
     def add_visit(self, color, note):
         with self._cursor(needs_table=True) as cursor:
-            cursor.execute(self._insert, (color, note))
+            cursor.execute(self._insert, (color, *[note] * len(WRITTEN[self._schema])))
 
     def count_visits(self):
         with self._cursor(needs_table=True) as cursor:
             cursor.execute("SELECT COUNT(*) FROM visits")
             return cursor.fetchone()[0]
+
+    def notes(self):
+        """How often each was left."""
+        with self._cursor(needs_table=True) as cursor:
+            cursor.execute(f"SELECT {READ[self._schema]}, COUNT(*) FROM visits GROUP BY 1 ORDER BY 1")
+            return {str(note): count for note, count in cursor.fetchall()}
 
     @contextmanager
     def _cursor(self, needs_table=False):
@@ -52,7 +69,7 @@ class Database:
             connection = self._take()
             cursor = connection.cursor()
             if needs_table and not self._has_table:
-                cursor.execute("CREATE TABLE IF NOT EXISTS visits (color VARCHAR(8), note VARCHAR(255))")
+                cursor.execute(CREATE[self._schema])
                 self._has_table = True
             yield cursor
             connection.commit()

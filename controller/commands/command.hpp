@@ -158,6 +158,7 @@ int plan_command(CommandContext& context);
 int rollback_command(CommandContext& context);
 int promote_command(CommandContext& context);
 int abort_command(CommandContext& context);
+int contract_command(CommandContext& context);
 int recover_command(CommandContext& context);
 int history_command(CommandContext& context);
 int show_command(CommandContext& context);

@@ -48,15 +48,15 @@ constexpr OptionSpec kDeployOptions[] = {
      "give up waiting and undo after this time (default 1h, at most 24h)"}};
 constexpr OptionSpec kRollbackOptions[] = {kIdOption, kByOption, kFromOption};
 constexpr ArgumentSpec kPlanArguments[] = {{"IMAGE", "as for deploy"}};
+constexpr OptionSpec kContractOptions[] = {
+    {"--id", "ID", "its name; again with the same one follows it or repeats its end"}};
 constexpr ArgumentSpec kRunDeployArguments[] = {{"ID", "the deploy to run"}};
 
 constexpr ArgumentSpec kTracedArgument[] = {{"DEPLOY", "a deploy's id, as in `bgctl history`"}};
 constexpr ArgumentSpec kConfigArgument[] = {{"VERB", "check or example", true, "check example"}};
 constexpr ArgumentSpec kShellArgument[] = {{"SHELL", "bash, zsh or fish", true, "bash zsh fish"}};
 
-constexpr LaterCommand kLater[] = {
-    {"contract", "docs/ has the contract"},
-};
+constexpr LaterCommand kLater[] = {};
 
 constexpr CommandSpec kCommands[] = {
     {"init", {}, {}, "make the control file, or add an application to it", init_command},
@@ -71,6 +71,11 @@ constexpr CommandSpec kCommands[] = {
     {"rollback", {}, kRollbackOptions, "go back to the previous release", rollback_command},
     {"promote", {}, {}, "let a deploy go on that waits at --pause-before", promote_command},
     {"abort", {}, {}, "stop the deploy that runs and take it back", abort_command},
+    {"contract",
+     {},
+     kContractOptions,
+     "run the contract part of a schema change, once the old release is gone",
+     contract_command},
     {"recover", {}, {}, "finish or undo what an interrupted deploy has left", recover_command},
     {"switch", kColorArgument, kSwitchOptions, "make COLOR serve, at once", switch_command},
     {"weight", kWeightArguments, kWeightOptions, "send PERCENT of the requests to the other color",

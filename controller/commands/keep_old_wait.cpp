@@ -9,6 +9,7 @@
 
 #include "controller/commands/target.hpp"
 #include "controller/deploy/keep_old.hpp"
+#include "controller/deploy/steps/hooks.hpp"
 #include "controller/host/lock.hpp"
 
 namespace bluegreen {
@@ -67,6 +68,21 @@ void note_end(DeployProcess& process, const Leftover& left, const Result<Leftove
                         {}});
 }
 
+// The deploy's post_stop hooks, now that the old color has really stopped.
+void run_post_stop(DeployProcess& process) {
+  const auto& hooks = process.place.app->hooks.post_stop;
+  if (hooks.empty()) {
+    return;
+  }
+  const auto ran = run_hooks({*process.hooks, process.clock, *process.events}, "post_stop", hooks,
+                             process.post_stop_environment, true);
+  process.events->emit({process.clock.wall(),
+                        "post_stop",
+                        ran ? StepState::kDone : StepState::kFailed,
+                        ran ? "the hooks have run" : ran.error().what,
+                        {}});
+}
+
 // One try, under the lock. True when there is nothing left to do. `cut_at` is set by the first one
 // that finds the color in use.
 bool stop_old_now(DeployProcess& process, TelemetryFile& telemetry, const Leftover& left,
@@ -89,6 +105,9 @@ bool stop_old_now(DeployProcess& process, TelemetryFile& telemetry, const Leftov
   const bool again = end && *end == LeftoverEnd::kNotDrained;
   if (!again || !cut_at) {
     note_end(process, left, end);
+  }
+  if (end && (*end == LeftoverEnd::kStopped || *end == LeftoverEnd::kCut)) {
+    run_post_stop(process);
   }
   if (!cut_at) {
     cut_at = process.clock.now() + place.app->drain_timeout;

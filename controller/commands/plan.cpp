@@ -8,6 +8,7 @@
 #include "controller/commands/make_runtime.hpp"
 #include "controller/deploy/deploy_deadline.hpp"
 #include "controller/deploy/planned_steps.hpp"
+#include "controller/host/hook_runner.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/host/system_clock.hpp"
 #include "controller/host/trace.hpp"
@@ -25,6 +26,7 @@ class NoTrace : public TracePort {
   Result<void> append(const JournalRecord&) override { return refused(); }
   Result<std::vector<JournalRecord>> records() override { return std::vector<JournalRecord>(); }
   Result<void> write_verdict(const Verdict&) override { return refused(); }
+  Result<void> mark_contract(const ContractMark&) override { return refused(); }
   Result<void> mark_last_image(const std::string&) override { return refused(); }
   void keep_log(const std::string&, const std::string&) override {}
   std::string folder() const override { return {}; }
@@ -183,10 +185,12 @@ int plan_command(CommandContext& context) {
   SystemClock clock;
   TelemetryFile telemetry(place->target.telemetry);
   NoTrace trace;
+  HookRunner hooks(place->target.run_dir, place->lock_name(), {});
   World world{.control = *place->control,
               .telemetry = telemetry,
               .runtime = **runtime,
               .clock = clock,
+              .hooks = hooks,
               .trace = trace,
               .events = context.events(),
               .control_id = place->control->id()};

@@ -6,6 +6,7 @@
 #include "controller/commands/make_runtime.hpp"
 #include "controller/commands/target.hpp"
 #include "controller/deploy/moved_addresses.hpp"
+#include "controller/host/hook_runner.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/host/system_clock.hpp"
 #include "controller/host/trace.hpp"
@@ -35,10 +36,13 @@ int recover_command(CommandContext& context) {
   SystemClock clock;
   TelemetryFile telemetry(place->target.telemetry);
   TraceFolders traces(place->config->trace_dir);
+  HookRunner hooks(place->target.run_dir, place->lock_name(),
+                   [&clock] { return clock.stop_requested(); });
   RecoveryWorld world{.control = *place->control,
                       .telemetry = telemetry,
                       .runtime = **runtime,
                       .clock = clock,
+                      .hooks = hooks,
                       .traces = traces,
                       .events = context.events(),
                       .control_id = place->control->id()};

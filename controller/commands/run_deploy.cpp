@@ -13,9 +13,12 @@
 #include "controller/commands/prune_images.hpp"
 #include "controller/commands/prune_traces.hpp"
 #include "controller/commands/target.hpp"
+#include "controller/deploy/contract.hpp"
 #include "controller/deploy/driver.hpp"
 #include "controller/deploy/recover.hpp"
 #include "controller/deploy/releases.hpp"
+#include "controller/deploy/steps/hooks.hpp"
+#include "controller/host/hook_runner.hpp"
 #include "controller/host/lock.hpp"
 
 namespace bluegreen {
@@ -51,6 +54,9 @@ Verdict refused(const DeployProcess& process, const Error& error) {
 Result<Plan> make_plan(DeployProcess& process, TraceStore& traces) {
   ControlFile& control = *process.place.control;
   const std::string& app = process.place.app->name;
+  if (process.request.command == kContract) {
+    return plan_contract(control, app, process.id);
+  }
   if (process.request.command != "rollback") {
     auto plan = plan_deploy(control, app, process.id, process.request.image);
     if (plan) {
@@ -64,8 +70,14 @@ Result<Plan> make_plan(DeployProcess& process, TraceStore& traces) {
   }
   const Labels serving = labels_of(now->tables[shm::index_of(now->route.active)]);
   const auto list = traces.list(app);
-  return plan_rollback(control, *process.runtime, app, process.id,
-                       list ? release_before(*list, serving.image) : Labels{});
+  auto plan = plan_rollback(control, *process.runtime, app, process.id,
+                            list ? release_before(*list, serving.image) : Labels{});
+  const auto mark = traces.contract_mark(app);
+  if (!plan || !mark) {
+    return plan ? tl::unexpected(mark.error()) : plan;
+  }
+  const auto allowed = may_roll_back(*mark, *plan, list ? *list : std::vector<TraceSummary>{});
+  return allowed ? plan : tl::unexpected(allowed.error());
 }
 
 struct Ended {
@@ -85,6 +97,7 @@ Result<Ended> deploy_under_lock(DeployProcess& process, HostLock& lock, Telemetr
                          .telemetry = telemetry,
                          .runtime = *process.runtime,
                          .clock = process.clock,
+                         .hooks = *process.hooks,
                          .traces = traces,
                          .events = *process.events,
                          .control_id = place.control->id()};
@@ -107,13 +120,20 @@ Result<Ended> deploy_under_lock(DeployProcess& process, HostLock& lock, Telemetr
               .telemetry = telemetry,
               .runtime = *process.runtime,
               .clock = process.clock,
+              .hooks = *process.hooks,
               .trace = *process.trace,
               .events = *process.events,
               .control_id = place.control->id(),
               .orders = process.orders.get(),
               .smoke = process.smoke.get()};
   Deploy deploy{.world = world, .config = *place.app, .plan = std::move(*plan)};
-  const ExitCode code = Driver(deploy).run().code;
+  const bool moves = deploy.plan.command != kContract;
+  const Verdict verdict = Driver(deploy, moves ? step_table() : contract_table()).run();
+  const ExitCode code = verdict.code;
+  process.post_stop_environment = hook_environment(deploy, "post_stop");
+  // The foreground has returned: who wants the lock now waits for it.
+  lock.now_for(kOnFailureWork, process.id);
+  run_on_failure(deploy, verdict);
   return Ended{code == ExitCode::kDone || code == ExitCode::kDrainForced, deploy.leftover};
 }
 
@@ -194,6 +214,8 @@ int run_deploy_command(CommandContext& context) {
   process.orders = std::make_unique<DeployOrders>(
       OrderTo{process.place.target.run_dir, process.place.lock_name(), process.id, ::getpid()});
   process.clock.heed(process.orders->changes(), [&process] { return process.orders->why_stop(); });
+  process.hooks = std::make_unique<HookRunner>(process.place.target.run_dir,
+                                               process.place.lock_name(), stop_asked);
   return run(process);
 }
 

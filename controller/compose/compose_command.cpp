@@ -11,6 +11,7 @@
 
 #include "controller/host/atomic_file.hpp"
 #include "controller/host/kill_point.hpp"
+#include "controller/host/line_splitter.hpp"
 #include "controller/host/log_file.hpp"
 
 namespace bluegreen {
@@ -22,6 +23,7 @@ using std::chrono::steady_clock;
 constexpr milliseconds kLookFor{30'000};  // version and config: local work of a second
 constexpr milliseconds kUpTakes{180'000};
 constexpr milliseconds kLockPoll{50};
+constexpr milliseconds kRunGrace{2'000};  // an abort has 10 s in all
 constexpr std::size_t kTailLines = 15;
 
 std::string folder_of(const std::string& file) {
@@ -108,6 +110,18 @@ Result<std::string> ComposeCommand::version() const {
 Result<std::string> ComposeCommand::document(const std::string& env_file) const {
   ChildRequest out = request(env_file);
   out.argv.insert(out.argv.end(), {"config", "--format", "json"});
+  return document_by(std::move(out));
+}
+
+Result<std::string> ComposeCommand::document_of(const std::string& service,
+                                                const std::string& env_file) const {
+  ChildRequest out = request(env_file);
+  // Newer versions turn a named service's profile on by themselves, older ones leave it out.
+  out.argv.insert(out.argv.end(), {"--profile", "*", "config", "--format", "json", service});
+  return document_by(std::move(out));
+}
+
+Result<std::string> ComposeCommand::document_by(ChildRequest out) const {
   out.timeout = kLookFor;
   auto exit = run(out, ExitCode::kPreflight);
   if (!exit) {
@@ -143,6 +157,41 @@ Result<void> ComposeCommand::up(const std::string& service, const ProjectLock& l
   if (exit->err.find("no space left") != std::string::npos) {
     error.hint = "free space on the Docker data folder";
   }
+  return tl::unexpected(std::move(error));
+}
+
+Result<void> ComposeCommand::run_once(const OneOff& one_off, const std::string& env_file,
+                                      const ProjectLock& lock,
+                                      std::function<bool()> stop_asked) const {
+  ChildRequest out = request(env_file);
+  out.argv.insert(out.argv.end(), {"--progress", "quiet", "run", "--rm", "--no-deps", "-T",
+                                   "--name", one_off.name});
+  for (const std::string& variable : one_off.environment) {
+    out.argv.insert(out.argv.end(), {"-e", variable});
+  }
+  out.argv.push_back(one_off.service);
+  LineSplitter lines(one_off.line);
+  out.timeout = one_off.timeout;
+  out.grace = kRunGrace;
+  out.inherited_fd = lock.fd();
+  out.one_stream = true;
+  out.end_group = true;
+  out.on_output = [&lines](std::string_view piece) { lines.feed(piece); };
+  out.stop_when = std::move(stop_asked);
+  const auto exit = run(out, ExitCode::kMigration);
+  lines.end();
+  if (!exit) {
+    return tl::unexpected(exit.error());
+  }
+  if (exit->ok()) {
+    return {};
+  }
+  Error error{exit->stopped ? ExitCode::kAborted : ExitCode::kMigration,
+              exit->stopped ? "stopped on request"
+                            : fmt::format("service {} {}{}", one_off.service, describe(*exit),
+                                          exit->timed_out ? " and was killed" : ""),
+              {},
+              text_tail(exit->out, kTailLines)};
   return tl::unexpected(std::move(error));
 }
 

@@ -7,12 +7,14 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "controller/config/config.hpp"
 #include "controller/host/child_process.hpp"
 #include "controller/ports/result.hpp"
+#include "controller/ports/runtime.hpp"
 #include "shm/unique_fd.hpp"
 
 namespace bluegreen {
@@ -39,10 +41,18 @@ class ComposeCommand {
   [[nodiscard]] Result<std::string> version() const;
   // The whole configuration as JSON, interpolated with `env_file`.
   [[nodiscard]] Result<std::string> document(const std::string& env_file) const;
+  // The same, with a service that is in a profile.
+  [[nodiscard]] Result<std::string> document_of(const std::string& service,
+                                                const std::string& env_file) const;
   // Creates and starts one service, with nothing that it depends on.
   [[nodiscard]] Result<void> up(const std::string& service, const ProjectLock& lock) const;
+  // Runs one service to its end, alone, in a container that is removed (kMigration).
+  [[nodiscard]] Result<void> run_once(const OneOff& one_off, const std::string& env_file,
+                                      const ProjectLock& lock,
+                                      std::function<bool()> stop_asked) const;
 
  private:
+  [[nodiscard]] Result<std::string> document_by(ChildRequest request) const;
   [[nodiscard]] ChildRequest request(const std::string& env_file) const;
 
   const ComposeConfig& config_;

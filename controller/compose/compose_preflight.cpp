@@ -9,6 +9,7 @@
 
 #include "controller/compose/compose_document.hpp"
 #include "controller/compose/compose_runtime.hpp"
+#include "controller/compose/temporary_file.hpp"
 #include "controller/host/atomic_file.hpp"
 
 namespace bluegreen {
@@ -22,19 +23,6 @@ constexpr const char* kContainerdData = "/var/lib/containerd";
 
 // Compose must come out with the words that we put into the variables; they name no real image.
 const ProbeImages kProbes{{"bgctl-preflight/blue:probe", "bgctl-preflight/green:probe"}};
-
-// The text of the environment file with other images, for one run of `config`.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(std::string path) : path_(std::move(path)) {}
-  ~TemporaryFile() { ::unlink(path_.c_str()); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace
 

@@ -34,6 +34,8 @@ class ComposeRuntime final : public Runtime {
   Result<void> remove(Color color) override;
   std::string log_tail(Color color, std::size_t lines) override;
   Result<void> settle() override;
+  Result<void> run_once(const OneOff& one_off) override;
+  Result<void> remove_once(const OneOff& one_off) override;
   Result<void> prune(const std::vector<std::string>& keep,
                      const std::vector<std::string>& ours) override;
 
@@ -44,6 +46,7 @@ class ComposeRuntime final : public Runtime {
   Result<void> check_compose_file();
   Result<void> check_image(Color color, const PinnedImage& image) const;
   Result<void> remove_containers(Color color);
+  Result<ProjectLock> take_once(const OneOff& one_off);
   Result<shm::Endpoint> endpoint_of(const ContainerFacts& container) const;
   tl::unexpected<Error> unhealthy(const std::string& what,
                                   const std::vector<ContainerFacts>& containers,

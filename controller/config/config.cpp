@@ -153,8 +153,9 @@ AppConfig read_app(Problems& problems, const std::string& name, const json& docu
   section.duration("keep_old", app.keep_old, milliseconds{0}, hours{24 * 30});
   section.duration("deploy_within", app.deploy_within, milliseconds{1'000}, hours{24 * 7});
   section.number("keep_releases", app.keep_releases, 1, 100);
-  app.smoke = read_smoke(section);
   section.number("keep_traces", app.keep_traces, 1, 10'000);
+  app.smoke = read_smoke(section);
+  app.hooks = read_hooks(section, runtime == "process");
   return app;
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "controller/config/canary_config.hpp"
+#include "controller/config/hooks_config.hpp"
 #include "controller/config/notify_config.hpp"
 #include "controller/config/smoke_config.hpp"
 #include "controller/ports/result.hpp"
@@ -59,8 +60,9 @@ struct AppConfig {
   milliseconds keep_old{600'000};
   milliseconds deploy_within{7'200'000};  // for the whole deploy; see deploy/deploy_deadline.hpp
   std::uint32_t keep_releases = 3;
-  std::optional<SmokeConfig> smoke;
   std::uint32_t keep_traces = 50;  // folders of deploys that are over
+  std::optional<SmokeConfig> smoke;
+  HooksConfig hooks;
 };
 
 struct Config {

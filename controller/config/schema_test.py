@@ -38,11 +38,16 @@ FULL = {
                 "max_latency": {"p50": "1s", "p90": "2s", "p99": "3s"},
             },
             "keep_old": "10m", "keep_releases": 3, "deploy_within": "2h",
+            "keep_traces": 50,
             "smoke": {
                 "url": "http://127.0.0.1:8080", "header": "X-Preview", "secret_file": "/s", "host": "example.com",
                 "checks": [{"path": "/health", "status": "200-204", "body": "ok", "within": "1s"}],
             },
-            "keep_traces": 50,
+            "migrate": {"service": "migrate", "timeout": "1s"}, "contract": {"command": ["/bin/true"], "timeout": "1s"},
+            "hooks": {
+                "pre_flip": [{"command": ["/bin/true", "x"], "timeout": "1s"}], "post_flip": [], "post_stop": [],
+                "on_failure": [],
+            },
         },
         "tool": {
             "runtime": "process",
@@ -139,6 +144,7 @@ def test_the_full_document_has_every_key_of_the_schema() -> None:
         for key in keys:
             here = here[key]
         names = set(FULL["apps"]["app"]) | {"process"} if len(keys) == 2 and keys[0] == "apps" else set(here)
+        names |= {"command", "service"} if keys[-1:] in (("migrate",), ("contract",)) else set()
         assert names == set(at(keys)["properties"]), keys
 
 

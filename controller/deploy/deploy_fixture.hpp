@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "controller/deploy/contract.hpp"
 #include "controller/deploy/driver.hpp"
 #include "controller/deploy/recover.hpp"
+#include "controller/deploy/steps/hooks.hpp"
 #include "controller/ports/fake_world.hpp"
 
 namespace bluegreen {
@@ -29,6 +31,7 @@ inline Ended run_plan(FakeWorld& world, const AppConfig& config, Plan plan) {
               .telemetry = world,
               .runtime = world,
               .clock = world,
+              .hooks = world,
               .trace = **trace,
               .events = world,
               .control_id = 7,
@@ -36,7 +39,9 @@ inline Ended run_plan(FakeWorld& world, const AppConfig& config, Plan plan) {
               .smoke = &world};
   Deploy deploy{.world = parts, .config = config, .plan = std::move(plan)};
   Ended ended;
-  ended.verdict = Driver(deploy).run();
+  const bool moves = deploy.plan.command != kContract;
+  ended.verdict = Driver(deploy, moves ? step_table() : contract_table()).run();
+  run_on_failure(deploy, ended.verdict);
   ended.leftover = deploy.leftover;
   return ended;
 }
@@ -53,6 +58,7 @@ inline Result<std::vector<Verdict>> recover_all(FakeWorld& world,
                       .telemetry = world,
                       .runtime = world,
                       .clock = world,
+                      .hooks = world,
                       .traces = world,
                       .events = world,
                       .control_id = 7};

@@ -3,6 +3,8 @@
 
 #include <charconv>
 
+#include "controller/deploy/contract.hpp"
+
 namespace bluegreen {
 
 namespace {
@@ -17,6 +19,9 @@ std::string serving(const Verdict& verdict) {
 }
 
 std::string subject(const Plan& plan) {
+  if (plan.command == kContract) {
+    return "contract of " + plan.app;
+  }
   return (plan.command == "rollback" ? "rollback to " : "deploy of ") + plan.release;
 }
 
@@ -25,6 +30,10 @@ std::string subject(const Plan& plan) {
 std::string headline_done(const Deploy& deploy, const Verdict& verdict) {
   const Plan& plan = deploy.plan;
   std::string line = serving(verdict);
+  if (plan.command == kContract) {
+    return "contract of " + plan.app + " is done: " + line +
+           ", and no rollback goes to a release before it any more";
+  }
   if (!plan.active_before.release.empty()) {
     line += ", before: " + plan.active_before.release + " on " + text(plan.active());
   }
@@ -59,7 +68,7 @@ std::string headline_failed(const Deploy& deploy, const Verdict& verdict, const 
   }
   if (flipped) {
     line += " and was rolled back";
-  } else if (step.empty()) {
+  } else if (step.empty() && deploy.plan.command != kContract) {
     line += " and undone";
   }
   if (verdict.code == ExitCode::kInterrupted && !step.empty()) {

@@ -15,6 +15,7 @@ std::vector<PlannedStep> planned(FakeWorld& world, const AppConfig& config) {
               .telemetry = world,
               .runtime = world,
               .clock = world,
+              .hooks = world,
               .trace = **trace,
               .events = world,
               .control_id = 7};

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "controller/deploy/contract.hpp"
 #include "controller/deploy/driver.hpp"
 #include "controller/deploy/headline.hpp"
 #include "controller/deploy/steps/flip.hpp"
+#include "controller/deploy/steps/hooks.hpp"
 
 namespace bluegreen {
 
@@ -47,13 +49,15 @@ Attempt last_attempt(const std::vector<JournalRecord>& records) {
   return attempt;
 }
 
-Verdict never_begun(const std::string& app, const std::string& id, const std::string& folder) {
+Verdict never_begun(const std::string& app, const TraceSummary& summary,
+                    const std::string& folder) {
   Verdict verdict;
   verdict.code = ExitCode::kInterrupted;
-  verdict.command = "deploy";
-  verdict.id = id;
+  verdict.command = summary.command;
+  verdict.id = summary.id;
   verdict.app = app;
-  verdict.headline = "deploy " + id + " was interrupted before anything had moved";
+  verdict.headline =
+      summary.command + " " + summary.id + " was interrupted before anything had moved";
   verdict.trace = folder;
   return verdict;
 }
@@ -73,7 +77,20 @@ Result<std::string> why_not_finish(Deploy& deploy) {
 }
 
 // None: undone, and about to be tried again.
+std::optional<Verdict> undone(Driver driver, Deploy& deploy, const Attempt& attempt,
+                              const std::string& why, bool own) {
+  Verdict verdict = driver.unwind(attempt.begun, {ExitCode::kInterrupted, why, {}, {}}, own);
+  if (!driver.has_ended()) {
+    return std::nullopt;
+  }
+  run_on_failure(deploy, verdict);
+  return verdict;
+}
+
 Result<std::optional<Verdict>> settle(Deploy& deploy, const Attempt& attempt, bool own) {
+  if (deploy.plan.command == kContract) {
+    return undone(Driver(deploy, contract_table()), deploy, attempt, "its process has died", own);
+  }
   auto flipped = FlipStep().observe(deploy);
   if (!flipped) {
     return tl::unexpected(flipped.error());
@@ -90,8 +107,7 @@ Result<std::optional<Verdict>> settle(Deploy& deploy, const Attempt& attempt, bo
     }
     why = *obstacle;
   }
-  Verdict verdict = driver.unwind(attempt.begun, {ExitCode::kInterrupted, why, {}, {}}, own);
-  return driver.has_ended() ? std::optional(std::move(verdict)) : std::nullopt;
+  return undone(driver, deploy, attempt, why, own);
 }
 
 // The verdict that was written, or none when there was nothing to do.
@@ -116,7 +132,7 @@ Result<std::optional<Verdict>> recover_one(RecoveryWorld& world, const AppConfig
     if (own || summary.verdict) {
       return std::nullopt;
     }
-    Verdict verdict = never_begun(config.name, summary.id, trace.folder());
+    Verdict verdict = never_begun(config.name, summary, trace.folder());
     write_down(trace, verdict, true);
     return verdict;
   }
@@ -128,6 +144,7 @@ Result<std::optional<Verdict>> recover_one(RecoveryWorld& world, const AppConfig
             .telemetry = world.telemetry,
             .runtime = world.runtime,
             .clock = world.clock,
+            .hooks = world.hooks,
             .trace = trace,
             .events = world.events,
             .control_id = world.control_id};
@@ -139,6 +156,10 @@ Result<std::optional<Verdict>> recover_one(RecoveryWorld& world, const AppConfig
 
 Result<std::vector<Verdict>> recover(RecoveryWorld& world, const AppConfig& config,
                                      const std::string& own) {
+  // We hold the lock, so whatever hook still runs has nobody who waits for it.
+  if (auto ended = world.hooks.end_orphan(); !ended) {
+    return tl::unexpected(ended.error());
+  }
   auto traces = world.traces.list(config.name);
   if (!traces) {
     return tl::unexpected(traces.error());

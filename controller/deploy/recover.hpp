@@ -22,6 +22,7 @@ struct RecoveryWorld {
   TelemetryPort& telemetry;
   Runtime& runtime;
   Clock& clock;
+  HookPort& hooks;
   TraceStore& traces;
   EventSink& events;
   std::uint64_t control_id;

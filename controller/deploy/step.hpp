@@ -17,6 +17,7 @@
 #include "controller/deploy/plan.hpp"
 #include "controller/output/event.hpp"
 #include "controller/ports/clock.hpp"
+#include "controller/ports/hooks.hpp"
 #include "controller/ports/orders.hpp"
 #include "controller/ports/regions.hpp"
 #include "controller/ports/runtime.hpp"
@@ -30,6 +31,7 @@ struct World {
   TelemetryPort& telemetry;
   Runtime& runtime;
   Clock& clock;
+  HookPort& hooks;
   TracePort& trace;
   EventSink& events;
   std::uint64_t control_id;  // of the region, for TelemetryPort

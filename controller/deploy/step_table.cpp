@@ -6,8 +6,10 @@
 #include "controller/deploy/steps/after_flip.hpp"
 #include "controller/deploy/steps/before_flip.hpp"
 #include "controller/deploy/steps/canary.hpp"
+#include "controller/deploy/steps/contract.hpp"
 #include "controller/deploy/steps/flip.hpp"
 #include "controller/deploy/steps/gates.hpp"
+#include "controller/deploy/steps/hooks.hpp"
 #include "controller/deploy/steps/probed.hpp"
 
 namespace bluegreen {
@@ -52,22 +54,53 @@ Milliseconds drain_of_old(const AppConfig& app) {
                                                     : app.drain_timeout;
 }
 
+// One after another.
+Milliseconds longest(const std::vector<HookConfig>& hooks) {
+  Milliseconds sum = 0s;
+  for (const HookConfig& hook : hooks) {
+    sum += hook.timeout;
+  }
+  return sum;
+}
+Milliseconds migrate(const AppConfig& app) {
+  return app.hooks.migrate ? app.hooks.migrate->timeout : 0s;
+}
+Milliseconds pre_flip(const AppConfig& app) {
+  return longest(app.hooks.pre_flip);
+}
+Milliseconds post_flip(const AppConfig& app) {
+  return longest(app.hooks.post_flip);
+}
+Milliseconds post_stop(const AppConfig& app) {
+  return longest(app.hooks.post_stop);
+}
+
+Milliseconds contract(const AppConfig& app) {
+  return app.hooks.contract ? app.hooks.contract->timeout : 0s;
+}
+
 const IdentifyStep kIdentifyStep;
 const PreflightStep kPreflightStep;
 const PullStep kPullStep;
+const MigrateStep kMigrateStep;
 const ClearStep kClearStep;
 const StartStep kStartStep;
 const HealthyStep kHealthyStep;
 const PublishStep kPublishStep;
 const ProbedStep kProbedStep;
 const SmokeStep kSmokeStep;
+const HooksStep kPreFlipStep("pre_flip", &HooksConfig::pre_flip);
 const GateStep kGateStep;
 const CanaryStep kCanaryStep;
 const FlipStep kFlipStep;
+const HooksStep kPostFlipStep("post_flip", &HooksConfig::post_flip);
 const SoakStep kSoakStep;
 const DrainStep kDrainStep;
 const StopStep kStopStep;
+const PostStopStep kPostStopStep;
 const FinishStep kFinishStep;
+const OldGoneStep kOldGoneStep;
+const ContractStep kContractStep;
 
 // clang-format off
 const StepRow kTable[] = {
@@ -75,20 +108,29 @@ const StepRow kTable[] = {
   {"identify",  &kIdentifyStep,  ExitCode::kUsage,        quick,          OnFailure::kUndo},
   {"preflight", &kPreflightStep, ExitCode::kPreflight,    quick,          OnFailure::kUndo},
   {"pull",      &kPullStep,      ExitCode::kPull,         download,       OnFailure::kUndo},
-  // migrate (kMigration) belongs here: the image is here, nothing has moved.
+  {"migrate",   &kMigrateStep,   ExitCode::kMigration,    migrate,        OnFailure::kUndo},
   {"clear",     &kClearStep,     ExitCode::kNotHealthy,   drain,          OnFailure::kUndo},
   {kStart,      &kStartStep,     ExitCode::kNotHealthy,   minutes,        OnFailure::kUndo},
   {"healthy",   &kHealthyStep,   ExitCode::kNotHealthy,   healthy_within, OnFailure::kUndo},
   {"publish",   &kPublishStep,   ExitCode::kUsage,        quick,          OnFailure::kUndo},
   {"probed",    &kProbedStep,    ExitCode::kNotHealthy,   healthy_within, OnFailure::kUndo},
   {"smoke",     &kSmokeStep,     ExitCode::kGate,         minutes,        OnFailure::kUndo},
+  {"pre_flip",  &kPreFlipStep,   ExitCode::kGate,         pre_flip,       OnFailure::kUndo},
   {"gate",      &kGateStep,      ExitCode::kGate,         pause,          OnFailure::kUndo},
   {"canary",    &kCanaryStep,    ExitCode::kGate,         canary_stages,  OnFailure::kUndo},
   {kFlip,       &kFlipStep,      ExitCode::kUsage,        quick,          OnFailure::kUndo},
+  {"post_flip", &kPostFlipStep,  ExitCode::kRolledBack,   post_flip,      OnFailure::kUndo},
   {"soak",      &kSoakStep,      ExitCode::kRolledBack,   soak,           OnFailure::kUndo},
   {"drain",     &kDrainStep,     ExitCode::kDrainForced,  drain_of_old,   OnFailure::kKeepGoing},
   {"stop",      &kStopStep,      ExitCode::kDrainForced,  minutes,        OnFailure::kKeepGoing},
+  {"post_stop", &kPostStopStep,  ExitCode::kDrainForced,  post_stop,      OnFailure::kKeepGoing},
   {"finish",    &kFinishStep,    ExitCode::kDrainForced,  minutes,        OnFailure::kKeepGoing},
+};
+
+const StepRow kContractTable[] = {
+  {"identify",  &kIdentifyStep,  ExitCode::kUsage,        quick,          OnFailure::kUndo},
+  {"old_gone",  &kOldGoneStep,   ExitCode::kPreflight,    quick,          OnFailure::kUndo},
+  {"contract",  &kContractStep,  ExitCode::kMigration,    contract,       OnFailure::kUndo},
 };
 // clang-format on
 
@@ -96,6 +138,10 @@ const StepRow kTable[] = {
 
 std::span<const StepRow> step_table() {
   return kTable;
+}
+
+std::span<const StepRow> contract_table() {
+  return kContractTable;
 }
 
 }  // namespace bluegreen

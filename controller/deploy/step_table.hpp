@@ -28,6 +28,8 @@ struct StepRow {
 };
 
 std::span<const StepRow> step_table();
+// The one of `bgctl contract`, which moves nothing.
+std::span<const StepRow> contract_table();
 
 // The row whose step moves the traffic: before it a failure undoes, after it flips back.
 inline constexpr std::string_view kFlip = "flip";

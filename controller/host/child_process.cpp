@@ -36,6 +36,8 @@ using std::chrono::steady_clock;
 // How long output may still come once the program has ended: a grandchild that inherited the pipe
 // would otherwise keep us for ever.
 constexpr milliseconds kOutputAfterExit{500};
+// So soon is a request to stop noticed.
+constexpr milliseconds kStopNoticed{100};
 
 // Whose account this is, for a process without HOME.
 std::string home_folder() {
@@ -71,7 +73,7 @@ class SpawnPlan {
       ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
     }
     ::posix_spawn_file_actions_adddup2(&actions_, out, 1);
-    ::posix_spawn_file_actions_adddup2(&actions_, err, 2);
+    ::posix_spawn_file_actions_adddup2(&actions_, request.one_stream ? out : err, 2);
     int first_closed = 3;
     if (request.inherited_fd >= 0) {
       // dup2 onto itself clears close-on-exec in file actions, so this is right for 3, too.
@@ -105,7 +107,9 @@ class SpawnPlan {
 // Reads one pipe to its end and keeps the last `limit` bytes.
 class Tail {
  public:
-  Tail(asio::io_context& io, int fd, std::size_t limit) : stream_(io, fd), limit_(limit) {}
+  Tail(asio::io_context& io, int fd, std::size_t limit,
+       const std::function<void(std::string_view)>& on_output)
+      : stream_(io, fd), on_output_(on_output), limit_(limit) {}
 
   void start(std::function<void()> at_end) {
     at_end_ = std::move(at_end);
@@ -132,6 +136,9 @@ class Tail {
         at_end_();
         return;
       }
+      if (on_output_) {
+        on_output_(std::string_view(chunk_.data(), size));
+      }
       text_.append(chunk_.data(), size);
       if (text_.size() > 2 * limit_) {
         trim();
@@ -148,6 +155,7 @@ class Tail {
   }
 
   asio::posix::stream_descriptor stream_;
+  const std::function<void(std::string_view)>& on_output_;
   std::function<void()> at_end_;
   std::array<char, 16384> chunk_{};
   std::string text_;
@@ -165,17 +173,34 @@ class Child {
         pid_(pid),
         death_(io, pidfd.release()),
         timer_(io),
-        out_(io, out.release(), request.stdout_limit),
-        err_(io, err.release(), request.stderr_limit) {}
+        look_(io),
+        out_(io, out.release(), request.stdout_limit, request.on_output),
+        err_(io, err.release(), request.stderr_limit, nobody_) {}
 
   void start() {
     out_.start([this] { one_ended(); });
     err_.start([this] { one_ended(); });
     death_.async_wait(asio::posix::stream_descriptor::wait_read, [this](auto) { on_exit(); });
     schedule(request_.timeout, Phase::kTerminate);
+    if (request_.stop_when) {
+      look_for_stop();
+    }
   }
 
+  // When the loop has run out of work. Only here is it reaped: once it is, its number, and so the
+  // group's, may be somebody else's.
   ChildExit take() {
+    if (request_.end_group) {
+      ::kill(-pid_, SIGKILL);
+    }
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFEXITED(status)) {
+      result_.code = WEXITSTATUS(status);
+    } else if (WIFSIGNALED(status)) {
+      result_.signal = WTERMSIG(status);
+    }
     result_.out = out_.take(&result_.stdout_cut);
     result_.err = err_.take(nullptr);
     return std::move(result_);
@@ -196,7 +221,7 @@ class Child {
   void on_timer(Phase phase) {
     switch (phase) {
       case Phase::kTerminate:
-        result_.timed_out = true;
+        result_.timed_out = !result_.stopped;
         ::kill(-pid_, SIGTERM);
         schedule(request_.grace, Phase::kKill);
         return;
@@ -210,18 +235,25 @@ class Child {
     }
   }
 
+  void look_for_stop() {
+    look_.expires_after(kStopNoticed);
+    look_.async_wait([this](auto error) {
+      if (error || exited_ || result_.timed_out) {
+        return;
+      }
+      if (!request_.stop_when()) {
+        look_for_stop();
+        return;
+      }
+      result_.stopped = true;
+      on_timer(Phase::kTerminate);
+    });
+  }
+
   void on_exit() {
-    // Before the wait: once it is reaped its number, and so the group's, may be somebody else's.
-    if (result_.timed_out) {
+    exited_ = true;
+    if (result_.timed_out || result_.stopped) {
       ::kill(-pid_, SIGKILL);
-    }
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (WIFEXITED(status)) {
-      result_.code = WEXITSTATUS(status);
-    } else if (WIFSIGNALED(status)) {
-      result_.signal = WTERMSIG(status);
     }
     schedule(kOutputAfterExit, Phase::kCloseOutput);
     one_ended();
@@ -230,17 +262,21 @@ class Child {
   void one_ended() {
     if (--open_ == 0) {
       timer_.cancel();
+      look_.cancel();
     }
   }
 
+  const std::function<void(std::string_view)> nobody_;
   const ChildRequest& request_;
   pid_t pid_;
   asio::posix::stream_descriptor death_;
   asio::steady_timer timer_;
+  asio::steady_timer look_;
   Tail out_;
   Tail err_;
   ChildExit result_;
   int open_ = 3;
+  bool exited_ = false;
 };
 
 struct Pipe {
@@ -307,6 +343,9 @@ std::string describe(const ChildExit& exit) {
   if (exit.timed_out) {
     return fmt::format("did not end within {:.1f} s",
                        std::chrono::duration<double>(exit.took).count());
+  }
+  if (exit.stopped) {
+    return "was stopped on request";
   }
   if (exit.signal != 0) {
     return fmt::format("was killed by signal {}", exit.signal);

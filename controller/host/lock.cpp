@@ -141,7 +141,8 @@ Error locked(const std::string& run_dir, const std::string& name, const std::str
 }  // namespace
 
 bool is_housekeeping(const LockHolder& holder) {
-  return holder.command == kKeepOldWork || holder.command == kPruneWork;
+  return holder.command == kKeepOldWork || holder.command == kPruneWork ||
+         holder.command == kOnFailureWork;
 }
 
 std::string control_lock_name(std::uint64_t control_id) {

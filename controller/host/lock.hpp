@@ -34,6 +34,7 @@ struct LockHolder {
 // lock meanwhile waits for it instead of being refused.
 inline constexpr const char* kKeepOldWork = "keep-old";
 inline constexpr const char* kPruneWork = "prune";
+inline constexpr const char* kOnFailureWork = "on-failure";
 bool is_housekeeping(const LockHolder& holder);
 
 std::string control_lock_name(std::uint64_t control_id);

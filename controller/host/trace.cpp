@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "controller/host/atomic_file.hpp"
+#include "controller/host/contract_mark.hpp"
 #include "controller/output/printable.hpp"
 #include "controller/output/verdict.hpp"
 #include "shm/worker_slots.hpp"
@@ -221,6 +222,10 @@ Result<void> TraceFolder::mark_last_image(const std::string& image) {
   return written ? Result<void>{} : fail(ExitCode::kPreflight, written.error());
 }
 
+Result<void> TraceFolder::mark_contract(const ContractMark& mark) {
+  return write_contract_mark(folder_.substr(0, folder_.rfind('/')), mark);
+}
+
 void TraceFolder::keep_log(const std::string& name, const std::string& text) {
   // What an application logs may be secret: root's alone.
   (void)replace_file(folder_ + "/" + name, text, 0600);
@@ -305,6 +310,10 @@ Result<std::unique_ptr<TracePort>> TraceFolders::open(const std::string& app,
   auto trace = TraceFolder::open(trace_dir_, app, id);
   return trace ? Result<std::unique_ptr<TracePort>>(std::move(*trace))
                : tl::unexpected(trace.error());
+}
+
+Result<std::optional<ContractMark>> TraceFolders::contract_mark(const std::string& app) {
+  return read_contract_mark(trace_dir_ + "/" + app);
 }
 
 }  // namespace bluegreen

@@ -9,7 +9,8 @@
 //   verdict.json  the end: atomic and durable; the verdict of output/verdict.hpp and its times
 //   reserve       space for the verdict, so that a disk that fills up cannot hide the end
 //
-// and <trace_dir>/last_image, the marker of the last image that was put in service.
+// and <trace_dir>/last_image, the marker of the last image that was put in service, and
+// <trace_dir>/<app>/.contract, see contract_mark.hpp.
 //
 // One process at a time writes a folder; anybody may read. Errors are kPreflight and name the file:
 // a deploy that cannot be written down does not begin.
@@ -29,8 +30,8 @@ namespace bluegreen {
 
 // What the foreground hands to the detached process.
 struct DeployRequest {
-  std::string command;  // deploy, rollback
-  std::string image;    // empty for a rollback
+  std::string command;  // deploy, rollback, contract
+  std::string image;    // of a deploy only
   std::string by;       // who asked, as far as is known
   std::string from;     // where: the address of a pipeline's run, or empty
   std::chrono::system_clock::time_point at;
@@ -64,6 +65,7 @@ class TraceFolder : public TracePort {
   Result<std::vector<JournalRecord>> records() override;
   Result<void> write_verdict(const Verdict& verdict) override;
   Result<void> mark_last_image(const std::string& image) override;
+  Result<void> mark_contract(const ContractMark& mark) override;
   void keep_log(const std::string& name, const std::string& text) override;
   std::string folder() const override { return folder_; }
 
@@ -86,6 +88,7 @@ class TraceFolders : public TraceStore {
   std::vector<std::string> interrupted(const std::string& app) const;
   // Of a deploy that is over. What is half gone when this is killed is no deploy any more.
   Result<void> remove(const std::string& app, const std::string& id);
+  Result<std::optional<ContractMark>> contract_mark(const std::string& app) override;
 
  private:
   std::string trace_dir_;

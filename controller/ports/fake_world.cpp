@@ -31,6 +31,10 @@ class FakeTracePort : public TracePort {
   Result<void> mark_last_image(const std::string& image) override {
     return world_.operation("mark " + image, [&] { world_.last_image = image; });
   }
+  Result<void> mark_contract(const ContractMark& mark) override {
+    return world_.operation(mark.done ? "mark contract done" : "mark contract",
+                            [&] { world_.contract = mark; });
+  }
   void keep_log(const std::string& name, const std::string& text) override {
     world_.traces[id_].logs[name] = text;
   }
@@ -323,28 +327,6 @@ Result<void> FakeWorld::settle() {
 
 std::string FakeWorld::log_tail(Color color, std::size_t) {
   return "log of " + word(color) + "\n";
-}
-
-Result<void> FakeWorld::ready() {
-  return secret_trouble.empty() ? Result<void>{} : fail(ExitCode::kPreflight, secret_trouble);
-}
-
-Result<SmokeAnswer> FakeWorld::ask(const SmokeRequest& request) {
-  auto asked = operation("ask " + request.method + " " + request.path, [] {});
-  if (!asked) {
-    return tl::unexpected(asked.error());
-  }
-  const std::string idle = word(shm::other(region.route.active));
-  return smoke_says ? smoke_says(request)
-                    : Result<SmokeAnswer>({200, {{"x-bluegreen-color", idle}}, "ok", {}});
-}
-
-bool FakeWorld::take_promote() {
-  const bool now = promote_after_looks > 0 && --promote_after_looks == 0;
-  if (after_order_look) {
-    after_order_look();
-  }
-  return now;
 }
 
 std::chrono::system_clock::time_point FakeWorld::wall() {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "controller/ports/clock.hpp"
+#include "controller/ports/hooks.hpp"
 #include "controller/ports/orders.hpp"
 #include "controller/ports/regions.hpp"
 #include "controller/ports/runtime.hpp"
@@ -40,6 +41,7 @@ class FakeWorld : public ControlPort,
                   public TelemetryPort,
                   public Runtime,
                   public Clock,
+                  public HookPort,
                   public TraceStore,
                   public SmokePort,
                   public OrdersPort,
@@ -83,9 +85,13 @@ class FakeWorld : public ControlPort,
   std::function<void()> after_order_look;  // at a promote
   std::string broken;
   std::string last_image;
+  std::optional<ContractMark> contract;
   std::map<std::string, FakeTrace> traces;
   std::vector<std::string> trace_order;
   std::vector<Event> events;
+  std::vector<HookRun> hook_runs;
+  std::size_t orphans_looked_for = 0;
+  std::optional<std::string> one_off_left;  // the container of a run_once that was killed
   std::chrono::steady_clock::time_point time{std::chrono::hours(1)};
   std::chrono::milliseconds wall_is_off{0};  // somebody has set the clock
   std::string boot_name = "this boot";
@@ -121,6 +127,11 @@ class FakeWorld : public ControlPort,
   Result<void> remove(Color color) override;
   std::string log_tail(Color color, std::size_t lines) override;
   Result<void> settle() override;
+  Result<void> run_once(const OneOff& one_off) override;
+  Result<void> remove_once(const OneOff& one_off) override;
+  // HookPort. Operations such as "hook /x/migrate".
+  Result<void> run(const HookRun& hook) override;
+  Result<void> end_orphan() override;
   // Clock
   std::chrono::steady_clock::time_point now() override { return time; }
   std::chrono::system_clock::time_point wall() override;
@@ -131,6 +142,9 @@ class FakeWorld : public ControlPort,
   // TraceStore
   Result<std::vector<TraceSummary>> list(const std::string& app) override;
   Result<std::unique_ptr<TracePort>> open(const std::string& app, const std::string& id) override;
+  Result<std::optional<ContractMark>> contract_mark(const std::string&) override {
+    return contract;
+  }
   // SmokePort
   Result<void> ready() override;
   Result<SmokeAnswer> ask(const SmokeRequest& request) override;

@@ -38,6 +38,16 @@ struct Instance {
   Health health = Health::kStarting;
 };
 
+// A service that is run once, to its end, beside the colors.
+struct OneOff {
+  std::string name;                      // of its container
+  std::string service;                   // as the configuration of the runtime names it
+  std::string image;                     // pinned
+  std::vector<std::string> environment;  // NAME=value, no secrets
+  std::chrono::milliseconds timeout{0};
+  std::function<void(const std::string&)> line = {};  // each line of its output, as it comes
+};
+
 // A line for people (empty: only the bars have moved) and how far the layers are.
 using Progress = std::function<void(const std::string&, const PullDetails&)>;
 
@@ -70,6 +80,17 @@ class Runtime {
   // Stops and leaves nothing behind; restores what `start` changed in files.
   virtual Result<void> remove(Color color) = 0;
   virtual std::string log_tail(Color color, std::size_t lines) = 0;
+
+  // Runs a service once from that image and leaves nothing of it, however it ends (kMigration, with
+  // its last lines; kAborted on a request to stop). The runtime of processes has no services.
+  virtual Result<void> run_once(const OneOff& one_off) {
+    return fail(ExitCode::kMigration, "there is no service " + one_off.service + " to run");
+  }
+  // Ends and removes what a killed bgctl has left of `run_once`; nothing to do is well.
+  virtual Result<void> remove_once(const OneOff& one_off) {
+    static_cast<void>(one_off);
+    return {};
+  }
 
   // What an earlier `start` changed is final from here on: `remove` no longer restores what was
   // before it. Called before a `start`, when every earlier deploy is known to be finished or

@@ -38,6 +38,18 @@ struct JournalRecord {
   Facts data;
 };
 
+// What `bgctl contract` leaves for good: releases that were in service before it cannot be gone
+// back to, see deploy/contract.hpp.
+struct ContractMark {
+  std::chrono::system_clock::time_point at;
+  std::string deploy_id;  // of the contract
+  std::string release;    // what served
+  std::string image;
+  std::string old_image;  // what was behind it, by the control region
+  std::string old_deploy_id;
+  bool done = false;  // its command has ended well
+};
+
 class TracePort {
  public:
   virtual ~TracePort() = default;
@@ -48,6 +60,7 @@ class TracePort {
   // Atomic and durable; whoever follows the deploy ends with it.
   virtual Result<void> write_verdict(const Verdict& verdict) = 0;
   virtual Result<void> mark_last_image(const std::string& image) = 0;
+  virtual Result<void> mark_contract(const ContractMark& mark) = 0;
   // A log of something else (a container) beside our own. Best effort.
   virtual void keep_log(const std::string& name, const std::string& text) = 0;
   virtual std::string folder() const = 0;
@@ -58,7 +71,7 @@ struct TraceSummary {
   std::string id;
   std::chrono::system_clock::time_point started;
   std::chrono::milliseconds took{0};
-  std::string command;  // deploy, rollback
+  std::string command;  // deploy, rollback, contract
   std::string image;    // as asked for; empty for a rollback
   std::string by;       // who asked, and from where, as far as is known
   std::string from;
@@ -73,6 +86,8 @@ class TraceStore {
   virtual Result<std::vector<TraceSummary>> list(const std::string& app) = 0;  // newest first
   virtual Result<std::unique_ptr<TracePort>> open(const std::string& app,
                                                   const std::string& id) = 0;
+  // The last contract's; kPreflight when it is damaged.
+  virtual Result<std::optional<ContractMark>> contract_mark(const std::string& app) = 0;
 };
 
 }  // namespace bluegreen
