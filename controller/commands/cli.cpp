@@ -198,13 +198,6 @@ int run_cli(int argc, const char* const* argv, Writer& out, Writer& err) {
   if (const CommandSpec* command = find_command(name)) {
     return run_parsed(*command, words, out, err);
   }
-  for (const LaterCommand& later : later_commands()) {
-    if (later.name == name) {
-      return usage_error(err, nullptr,
-                         name + " is not in this version (" BLUEGREEN_VERSION "); until it is: " +
-                             std::string(later.instead));
-    }
-  }
   return usage_error(err, nullptr, "unknown command \"" + name + "\"");
 }
 

@@ -196,7 +196,7 @@ def test_drain_without_telemetry_closes_the_color_and_says_that_nothing_is_prove
     ("words", "message"),
     [
         ([], "bgctl: no command given"),
-        (["contract"], "bgctl: contract is not in this version (0.1.0); until it is: "),
+        (["contracts"], 'bgctl: unknown command "contracts"'),
         (["weight"], "bgctl weight: PERCENT is missing\nusage: bgctl weight PERCENT"),
         (["weight", "50.001"], 'bgctl weight: PERCENT: expected 0 to 100 with at most two decimals, '
                                'as in "5" or "0.25", found "50.001"'),

@@ -124,13 +124,6 @@ struct CommandSpec {
 // The table. The order is the one of --help.
 std::span<const CommandSpec> command_table();
 
-// Commands of the contract that this version does not have, and what to do until it does.
-struct LaterCommand {
-  std::string_view name;
-  std::string_view instead;
-};
-std::span<const LaterCommand> later_commands();
-
 // What every command takes, for the parser and for --help.
 std::span<const OptionSpec> global_options();
 

@@ -56,8 +56,6 @@ constexpr ArgumentSpec kTracedArgument[] = {{"DEPLOY", "a deploy's id, as in `bg
 constexpr ArgumentSpec kConfigArgument[] = {{"VERB", "check or example", true, "check example"}};
 constexpr ArgumentSpec kShellArgument[] = {{"SHELL", "bash, zsh or fish", true, "bash zsh fish"}};
 
-constexpr LaterCommand kLater[] = {};
-
 constexpr CommandSpec kCommands[] = {
     {"init", {}, {}, "make the control file, or add an application to it", init_command},
     {"status", {}, {}, "show what serves now", status_command},
@@ -117,10 +115,6 @@ constexpr OptionSpec kGlobalOptions[] = {
 
 std::span<const CommandSpec> command_table() {
   return kCommands;
-}
-
-std::span<const LaterCommand> later_commands() {
-  return kLater;
 }
 
 std::span<const OptionSpec> global_options() {

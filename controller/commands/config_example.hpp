@@ -53,6 +53,10 @@ inline constexpr const char* kConfigExample = R"({
       //              "max_latency": {"p50": "200ms", "p90": "1s", "p99": "3s"}, "not_enough": "pass"},
       "soak": "0s",  // how long the new color is watched, ready to go back
       "drain": {"timeout": "30s", "then": "stop"},  // then: or "wait", or "rollback"
+      // Before a user gets the new release, through NGINX's bluegreen_preview (docs/commands.md):
+      // "smoke": {"url": "http://127.0.0.1:8080", "secret_file": "/etc/bluegreen/preview.secret",
+      //   "header": "X-Bluegreen-Preview", "host": "example.com",
+      //   "checks": [{"path": "/health", "status": 200, "body": "ok", "within": "1s"}]},
       "keep_old": "10m",  // how long the old color stays up for a rollback at once
       "keep_releases": 3,  // images that a prune leaves
       "keep_traces": 50  // trace folders that are left

@@ -44,12 +44,12 @@ TEST_CASE("smoke checks are read with all that they say, and with defaults") {
 }
 
 TEST_CASE("what is wrong in smoke is told with its path") {
-  struct Case {
+  struct WrongSmoke {
     const char* good;
     const char* bad;
     const char* told;
   };
-  const Case cases[] = {
+  const WrongSmoke cases[] = {
       {R"("url": "http://127.0.0.1:8080", )", "", "apps.tool.smoke.url: required"},
       {R"("http://127.0.0.1:8080")", R"("http://h/path")",
        "apps.tool.smoke.url: expected http:// or https:// with a host"},
@@ -72,7 +72,7 @@ TEST_CASE("what is wrong in smoke is told with its path") {
       {R"("2s")", R"("2")", "apps.tool.smoke.checks.0.within: expected a duration"},
       {R"("body")", R"("bodies")", "apps.tool.smoke.checks.0.bodies: unknown key"},
   };
-  for (const Case& one : cases) {
+  for (const WrongSmoke& one : cases) {
     std::string text = kSmokeGood;
     const std::size_t at = text.find(one.good);
     REQUIRE(at != std::string::npos);
