@@ -28,7 +28,7 @@ struct ChildRequest {
   std::chrono::milliseconds grace{5'000};  // between SIGTERM and SIGKILL
   std::size_t stdout_limit = 8U << 20;     // the last bytes are kept
   std::size_t stderr_limit = 16U << 10;
-  int input_fd = -1;      // its stdin, from where the file stands; else it has none
+  int input_fd = -1;        // its stdin, from where the file stands; else it has none
   int inherited_fd = -1;    // stays open in the program, as descriptor 3; all others are closed
   bool one_stream = false;  // stderr goes where stdout goes, in the order of both
   bool end_group = false;   // what it has left running in its process group is killed
