@@ -30,6 +30,7 @@ class Host:
         self.engine = engine
         self.project = f"bge2e{os.getpid()}"
         self.nginx_address = "172.28.0.10"  # as in compose/images.env.example
+        self.app_folder, self.python_base = TOP / "compose/app", PYTHON_BASE
         self.http_port, self.status_port = free_port(), free_port()
         self.compose_folder = folder / "staging"
         self.images_env = self.compose_folder / "images.env"
