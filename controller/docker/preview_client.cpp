@@ -80,7 +80,7 @@ Result<SmokeAnswer> PreviewClient::ask(const SmokeRequest& request) {
   http.method = request.method;
   http.url = route_.url + request.path;
   for (const auto& [name, value] : request.headers) {
-    http.headers.push_back(name + ": " + value);
+    http.headers.push_back(fmt::format("{}: {}", name, value));
   }
   if (!route_.host.empty()) {
     http.headers.push_back("Host: " + route_.host);

@@ -1,6 +1,8 @@
 // See webhook.hpp.
 #include "controller/notify/webhook.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <thread>
@@ -78,7 +80,7 @@ bool pause(milliseconds length, const GoOn& go_on) {
 
 Result<std::string> send_notice(const NotifyConfig& target, const Notice& notice, const GoOn& go_on,
                                 milliseconds first_pause) {
-  const auto url = address_of(target);
+  auto url = address_of(target);
   if (!url) {
     return url;
   }
@@ -120,8 +122,7 @@ Result<std::string> send_notice(const NotifyConfig& target, const Notice& notice
                      : "could not be told: " + answer.error().text;
     if ((answer && !may_be_tried_again(answer->status)) || attempt == kNotifyTries ||
         !pause(between, go_on)) {
-      return fail(ExitCode::kUsage,
-                  host + " " + trouble + " (tries: " + std::to_string(attempt) + ")");
+      return fail(ExitCode::kUsage, fmt::format("{} {} (tries: {})", host, trouble, attempt));
     }
   }
 }
