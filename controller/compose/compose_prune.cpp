@@ -73,6 +73,10 @@ Result<void> ComposeRuntime::prune(const std::vector<std::string>& keep,
       if (used->contains(image.id) || any_in(names, kept) || !all_in(names, known)) {
         continue;
       }
+      // The list, asked for a repository, leaves out the names that an image has in others.
+      if (const auto whole = engine_.image(image.id); !whole || !all_in(names_of(*whole), known)) {
+        continue;
+      }
       for (const std::string& name : names) {
         if (auto removed = engine_.remove_image(name); !removed) {
           return removed;
