@@ -179,7 +179,7 @@ std::string credential_helper_of(const std::string& config_json, const std::stri
   }
   if (const auto own = document.find("credHelpers"); own != document.end() && own->is_object()) {
     for (const std::string& name : names_of(registry)) {
-      if (const std::string helper = text_at(*own, name.c_str()); !helper.empty()) {
+      if (std::string helper = text_at(*own, name.c_str()); !helper.empty()) {
         return helper;
       }
     }
