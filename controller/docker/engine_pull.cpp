@@ -2,8 +2,8 @@
 //
 // It has worked only when the stream ended whole, no object was an error, and the Engine then
 // shows the image with a digest of its repository; that digest is the image's name from there on.
-// Transient failures are tried again, with pauses that grow (pull_backoff.hpp); what the Engine has
-// of finished layers by then is not fetched again.
+// Transient failures are tried again, with pauses that grow (pull_backoff.hpp); whether the
+// Engine fetches finished layers again then is its own affair (20.10 sometimes does).
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
