@@ -49,7 +49,7 @@ std::string steps_line(const std::vector<StepTime>& steps) {
 
 // Made harmless first, then cut: an escape is four bytes for one. A character is not cut through.
 std::string fitted(const std::string& text, std::size_t room) {
-  const std::string safe = printable(text);
+  std::string safe = printable(text);
   if (safe.size() <= room) {
     return safe;
   }
@@ -64,7 +64,7 @@ std::string fitted(const std::string& text, std::size_t room) {
 // Cut in its middle: what happened stands at one end of a headline and what serves at the other,
 // and the words that are too long (an image's name) between them.
 std::string fitted_headline(const std::string& text, std::size_t room) {
-  const std::string safe = printable(text);
+  std::string safe = printable(text);
   if (safe.size() <= room) {
     return safe;
   }
