@@ -10,7 +10,9 @@
 
 namespace bluegreen {
 
-std::string absolute_path(const std::string& path) {
+namespace {
+
+std::string absolute(const std::string& path) {
   if (path.empty() || path.front() == '/') {
     return path;
   }
@@ -18,6 +20,19 @@ std::string absolute_path(const std::string& path) {
   return ::getcwd(folder.data(), folder.size()) == nullptr
              ? path
              : std::string(folder.data()) + "/" + path;
+}
+
+}  // namespace
+
+std::vector<std::string> place_arguments(const GlobalOptions& options, const std::string& app) {
+  std::vector<std::string> arguments = {"--config", absolute(options.config), "--app", app};
+  if (!options.control.empty()) {
+    arguments.insert(arguments.end(), {"--control", absolute(options.control)});
+  }
+  if (!options.telemetry.empty()) {
+    arguments.insert(arguments.end(), {"--telemetry", absolute(options.telemetry)});
+  }
+  return arguments;
 }
 
 std::string DeployPlace::lock_name() const {

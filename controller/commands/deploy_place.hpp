@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "controller/commands/command.hpp"
 #include "controller/regions/control_file.hpp"
@@ -20,8 +21,9 @@ struct DeployPlace {
   std::string lock_name() const;
 };
 
-// For the arguments of a process that has another working directory.
-std::string absolute_path(const std::string& path);
+// The arguments by which another bgctl, which may have another working directory, works on the same
+// place: --config, --app, and --control and --telemetry where they are given.
+std::vector<std::string> place_arguments(const GlobalOptions& options, const std::string& app);
 
 // kUsage: configuration or control file; kPreflight: the application is not in the control file.
 Result<DeployPlace> open_place(CommandContext& context, ControlAccess access);

@@ -107,19 +107,6 @@ Result<void> nobody_else(const DeployPlace& place, const std::string& id) {
   return lock ? Result<void>{} : tl::unexpected(lock.error());
 }
 
-std::vector<std::string> process_arguments(const CommandContext& context, const DeployPlace& place,
-                                           const std::string& id) {
-  std::vector<std::string> arguments = {
-      "run-deploy", id, "--config", context.global().config, "--app", place.app->name};
-  if (!context.global().control.empty()) {
-    arguments.insert(arguments.end(), {"--control", context.global().control});
-  }
-  if (!context.global().telemetry.empty()) {
-    arguments.insert(arguments.end(), {"--telemetry", context.global().telemetry});
-  }
-  return arguments;
-}
-
 Result<void> start_process(const CommandContext& context, const DeployPlace& place,
                            const Wish& wish, const std::string& id, const std::string& folder) {
   auto free = nobody_else(place, id);
@@ -139,13 +126,8 @@ Result<void> start_process(const CommandContext& context, const DeployPlace& pla
   }
   DetachRequest request;
   request.program = own_program();
-  request.arguments = process_arguments(context, place, id);
-  for (std::string& argument : request.arguments) {
-    const bool is_path = &argument != request.arguments.data() &&
-                         ((&argument)[-1] == "--config" || (&argument)[-1] == "--control" ||
-                          (&argument)[-1] == "--telemetry");
-    argument = is_path ? absolute_path(argument) : argument;
-  }
+  request.arguments = place_arguments(context.global(), place.app->name);
+  request.arguments.insert(request.arguments.begin(), {"run-deploy", id});
   request.log = folder + "/log";
   request.unit = "bgctl-" + unit_word(place.app->name + "-" + id);
   return start_detached(request);

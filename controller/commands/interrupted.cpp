@@ -53,15 +53,8 @@ void finish_one(CommandContext& context, const Config& config, const std::string
   const std::string folder = trace_folder(config.trace_dir, app, id);
   DetachRequest request;
   request.program = own_program();
-  request.arguments = {"recover", "--config", absolute_path(options.config), "--app", app};
-  if (!options.control.empty()) {
-    request.arguments.insert(request.arguments.end(),
-                             {"--control", absolute_path(options.control)});
-  }
-  if (!options.telemetry.empty()) {
-    request.arguments.insert(request.arguments.end(),
-                             {"--telemetry", absolute_path(options.telemetry)});
-  }
+  request.arguments = place_arguments(options, app);
+  request.arguments.insert(request.arguments.begin(), "recover");
   request.log = folder + "/log";
   if (!start_in_own_session(request)) {
     return;
