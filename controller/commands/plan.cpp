@@ -6,7 +6,7 @@
 #include "controller/commands/command.hpp"
 #include "controller/commands/deploy_place.hpp"
 #include "controller/commands/make_runtime.hpp"
-#include "controller/deploy/deploy_deadline.hpp"
+#include "controller/config/duration.hpp"
 #include "controller/deploy/planned_steps.hpp"
 #include "controller/host/hook_runner.hpp"
 #include "controller/host/lock.hpp"
@@ -159,9 +159,9 @@ std::string as_text(const Answer& answer) {
       out += std::string(17, ' ') + printable(check.hint) + "\n";
     }
   }
-  out += "steps, within " + in_words(answer.within) + " in all up to the drain\n";
+  out += "steps, within " + duration_text(answer.within) + " in all up to the drain\n";
   for (const PlannedStep& step : answer.steps) {
-    out += "  " + column(step.name, 9) + printable(step.does) + " (" + in_words(step.limit) +
+    out += "  " + column(step.name, 9) + printable(step.does) + " (" + duration_text(step.limit) +
            "; if not: " + step.then + ")\n";
   }
   return out;

@@ -192,6 +192,14 @@ TEST_CASE("load_config: a file that is not there is named") {
         "/nowhere/bgctl.json: the configuration cannot be read: No such file or directory");
 }
 
+TEST_CASE("durations are said in the longest unit that fits") {
+  CHECK(duration_text(milliseconds(7'200'000)) == "2h");
+  CHECK(duration_text(milliseconds(5'400'000)) == "90m");
+  CHECK(duration_text(milliseconds(90'000)) == "90s");
+  CHECK(duration_text(milliseconds(1'500)) == "1500ms");
+  CHECK(duration_text(milliseconds(0)) == "0ms");
+}
+
 TEST_CASE("parse_duration: a number and a unit, nothing else") {
   CHECK(parse_duration("500ms") == milliseconds(500));
   CHECK(parse_duration("30s") == milliseconds(30'000));

@@ -4,11 +4,15 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace bluegreen {
 
 // Empty for anything else, and for more than 365 days.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+// The way back, in the longest unit that says it in a whole number: "2h", "90s".
+std::string duration_text(std::chrono::milliseconds duration);
 
 }  // namespace bluegreen

@@ -55,18 +55,4 @@ Deadline give_up_at(const Facts& plan, const AppConfig& config, Clock& clock) {
   return clock.now() + (config.deploy_within - elapsed(plan, clock));
 }
 
-std::string in_words(milliseconds duration) {
-  struct Unit {
-    std::int64_t ms;
-    const char* word;
-  };
-  constexpr Unit kUnits[] = {{3'600'000, "h"}, {60'000, "m"}, {1'000, "s"}};
-  for (const Unit& unit : kUnits) {
-    if (duration.count() != 0 && duration.count() % unit.ms == 0) {
-      return std::to_string(duration.count() / unit.ms) + unit.word;
-    }
-  }
-  return std::to_string(duration.count()) + "ms";
-}
-
 }  // namespace bluegreen

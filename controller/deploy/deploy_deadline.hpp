@@ -23,7 +23,4 @@ void note_beginning(Facts& plan, Clock& clock);
 // When the deploy with this first record has to be over. One without a beginning begins now.
 Deadline give_up_at(const Facts& plan, const AppConfig& config, Clock& clock);
 
-// "2h", "90s": the longest unit that says it in a whole number.
-std::string in_words(std::chrono::milliseconds duration);
-
 }  // namespace bluegreen

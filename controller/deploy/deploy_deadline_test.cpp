@@ -55,14 +55,6 @@ TEST_CASE("deadline of a deploy counts by the wall clock across a boot and never
   CHECK(give_up_at({{"begun_wall_ms", "12x"}}, config, world) == world.time + 10min);
 }
 
-TEST_CASE("durations are said in the longest unit that fits") {
-  CHECK(in_words(2h) == "2h");
-  CHECK(in_words(90min) == "90m");
-  CHECK(in_words(90s) == "90s");
-  CHECK(in_words(1500ms) == "1500ms");
-  CHECK(in_words(0ms) == "0ms");
-}
-
 TEST_CASE("deploy whose time is over before the flip leaves the old color serving") {
   FakeWorld world;
   world.serve(Color::kBlue, "v1");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "controller/config/duration.hpp"
 #include "controller/deploy/deploy_deadline.hpp"
 #include "controller/deploy/headline.hpp"
 #include "controller/deploy/steps/color.hpp"
@@ -111,7 +112,7 @@ bool Driver::take(const StepRow& row, Failure& failure) {
 
 tl::unexpected<Error> Driver::out_of_time(const std::string& what) const {
   return fail(ExitCode::kGate, what + "the deploy was not over within " +
-                                   in_words(deploy_.config.deploy_within) + " (deploy_within)");
+                                   duration_text(deploy_.config.deploy_within) + " (deploy_within)");
 }
 
 std::optional<Deadline> Driver::give_up_in(const StepRow& row) {
@@ -148,7 +149,7 @@ Result<void> Driver::run_in_time(const StepRow& row, Deadline start) {
     return out_of_time(ran ? "" : ran.error().what + "; ");
   }
   if (!ran && ran.error().code == ExitCode::kAborted && clock.now() >= own) {
-    return fail(row.code, "not done within " + in_words(row.limit(deploy_.config)));
+    return fail(row.code, "not done within " + duration_text(row.limit(deploy_.config)));
   }
   return ran;
 }
