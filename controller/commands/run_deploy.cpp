@@ -127,8 +127,7 @@ Result<Ended> deploy_under_lock(DeployProcess& process, HostLock& lock, Telemetr
               .orders = process.orders.get(),
               .smoke = process.smoke.get()};
   Deploy deploy{.world = world, .config = *place.app, .plan = std::move(*plan)};
-  const bool moves = deploy.plan.command != kContract;
-  const Verdict verdict = Driver(deploy, moves ? step_table() : contract_table()).run();
+  const Verdict verdict = Driver(deploy).run();
   const ExitCode code = verdict.code;
   process.post_stop_environment = hook_environment(deploy, "post_stop");
   // The foreground has returned: who wants the lock now waits for it.

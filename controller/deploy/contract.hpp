@@ -1,7 +1,7 @@
 // `bgctl contract`: the part of a schema change that older releases do not survive, and what it
 // means for a later rollback.
 //
-// It is run as a deploy of three steps (contract_table): under the lock, journaled, traced. The
+// It is run as a deploy of three steps (table_of): under the lock, journaled, traced. The
 // mark that it leaves says which release served and which one was behind it; it is written before
 // the command runs, since one that ends half-way may have removed something too. Called by the
 // deploy process. Errors: kPreflight for what is refused.

@@ -25,22 +25,25 @@ struct Ended {
   std::optional<Leftover> leftover;
 };
 
+inline World parts_of(FakeWorld& world, TracePort& trace) {
+  return {.control = world,
+          .telemetry = world,
+          .runtime = world,
+          .clock = world,
+          .hooks = world,
+          .trace = trace,
+          .events = world,
+          .control_id = 7,
+          .orders = &world,
+          .smoke = &world};
+}
+
 inline Ended run_plan(FakeWorld& world, const AppConfig& config, Plan plan) {
   auto trace = world.open("app", plan.id);
-  World parts{.control = world,
-              .telemetry = world,
-              .runtime = world,
-              .clock = world,
-              .hooks = world,
-              .trace = **trace,
-              .events = world,
-              .control_id = 7,
-              .orders = &world,
-              .smoke = &world};
+  World parts = parts_of(world, **trace);
   Deploy deploy{.world = parts, .config = config, .plan = std::move(plan)};
   Ended ended;
-  const bool moves = deploy.plan.command != kContract;
-  ended.verdict = Driver(deploy, moves ? step_table() : contract_table()).run();
+  ended.verdict = Driver(deploy).run();
   run_on_failure(deploy, ended.verdict);
   ended.leftover = deploy.leftover;
   return ended;

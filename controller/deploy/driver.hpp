@@ -24,8 +24,7 @@ namespace bluegreen {
 
 class Driver {
  public:
-  explicit Driver(Deploy& deploy, std::span<const StepRow> table = step_table())
-      : deploy_(deploy), table_(table) {}
+  explicit Driver(Deploy& deploy) : deploy_(deploy), table_(table_of(deploy.plan)) {}
 
   Verdict run();
 

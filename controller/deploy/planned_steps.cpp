@@ -5,10 +5,9 @@ namespace bluegreen {
 
 namespace {
 
-std::string then_of(const StepRow& row, bool flipped, bool started, const Deploy& deploy) {
-  const std::string code = std::to_string(static_cast<int>(
-      flipped && row.on_failure == OnFailure::kUndo ? ExitCode::kRolledBack : row.code));
-  if (row.on_failure == OnFailure::kKeepGoing) {
+std::string then_of(const PlannedStep& step, bool flipped, bool started, const Deploy& deploy) {
+  const std::string code = std::to_string(static_cast<int>(step.code));
+  if (step.on_failure == OnFailure::kKeepGoing) {
     return "goes on, ends with " + code;
   }
   const std::string old = text(deploy.plan.active());
@@ -21,12 +20,12 @@ std::string then_of(const StepRow& row, bool flipped, bool started, const Deploy
 
 }  // namespace
 
-std::vector<PlannedStep> planned_steps(Deploy& deploy, std::span<const StepRow> table) {
+std::vector<PlannedStep> planned_steps(Deploy& deploy) {
   deploy.facts["drained"] = "exact";  // without it nothing would be stopped
   std::vector<PlannedStep> steps;
   bool flipped = false;
   bool started = false;
-  for (const StepRow& row : table) {
+  for (const StepRow& row : table_of(deploy.plan)) {
     flipped = flipped || row.name == kFlip;
     if (!row.step->applies(deploy)) {
       continue;
@@ -38,7 +37,7 @@ std::vector<PlannedStep> planned_steps(Deploy& deploy, std::span<const StepRow> 
     step.limit = row.limit(deploy.config);
     step.on_failure = row.on_failure;
     step.code = flipped && row.on_failure == OnFailure::kUndo ? ExitCode::kRolledBack : row.code;
-    step.then = then_of(row, flipped, started, deploy);
+    step.then = then_of(step, flipped, started, deploy);
     steps.push_back(std::move(step));
   }
   return steps;

@@ -5,7 +5,6 @@
 // leads to. Changes nothing, cannot fail.
 #pragma once
 
-#include <span>
 #include <string>
 #include <vector>
 
@@ -23,7 +22,6 @@ struct PlannedStep {
 };
 
 // `deploy.facts` gets what the steps are told to have found.
-std::vector<PlannedStep> planned_steps(Deploy& deploy,
-                                       std::span<const StepRow> table = step_table());
+std::vector<PlannedStep> planned_steps(Deploy& deploy);
 
 }  // namespace bluegreen

@@ -11,14 +11,7 @@ namespace {
 
 std::vector<PlannedStep> planned(FakeWorld& world, const AppConfig& config) {
   auto trace = world.open("app", "plan");
-  World parts{.control = world,
-              .telemetry = world,
-              .runtime = world,
-              .clock = world,
-              .hooks = world,
-              .trace = **trace,
-              .events = world,
-              .control_id = 7};
+  World parts = parts_of(world, **trace);
   Deploy deploy{parts, config, *plan_deploy(world, "app", "plan", "v2")};
   return planned_steps(deploy);
 }

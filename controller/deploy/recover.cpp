@@ -89,7 +89,7 @@ std::optional<Verdict> undone(Driver driver, Deploy& deploy, const Attempt& atte
 
 Result<std::optional<Verdict>> settle(Deploy& deploy, const Attempt& attempt, bool own) {
   if (deploy.plan.command == kContract) {
-    return undone(Driver(deploy, contract_table()), deploy, attempt, "its process has died", own);
+    return undone(Driver(deploy), deploy, attempt, "its process has died", own);
   }
   auto flipped = FlipStep().observe(deploy);
   if (!flipped) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "controller/deploy/contract.hpp"
 #include "controller/deploy/steps/after_flip.hpp"
 #include "controller/deploy/steps/before_flip.hpp"
 #include "controller/deploy/steps/canary.hpp"
@@ -136,12 +137,9 @@ const StepRow kContractTable[] = {
 
 }  // namespace
 
-std::span<const StepRow> step_table() {
-  return kTable;
-}
-
-std::span<const StepRow> contract_table() {
-  return kContractTable;
+std::span<const StepRow> table_of(const Plan& plan) {
+  return plan.command == kContract ? std::span<const StepRow>(kContractTable)
+                                   : std::span<const StepRow>(kTable);
 }
 
 }  // namespace bluegreen

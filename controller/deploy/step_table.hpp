@@ -27,9 +27,9 @@ struct StepRow {
   OnFailure on_failure;
 };
 
-std::span<const StepRow> step_table();
-// The one of `bgctl contract`, which moves nothing.
-std::span<const StepRow> contract_table();
+// What a plan's command goes through: the deploy's rows, or those of `bgctl contract`, which moves
+// nothing.
+std::span<const StepRow> table_of(const Plan& plan);
 
 // The row whose step moves the traffic: before it a failure undoes, after it flips back.
 inline constexpr std::string_view kFlip = "flip";
