@@ -1,11 +1,10 @@
 // See contract_mark.hpp.
 #include "controller/host/contract_mark.hpp"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "controller/host/atomic_file.hpp"
-#include "shm/checksum.hpp"
+#include "controller/host/crc_text.hpp"
 
 namespace bluegreen {
 namespace {
@@ -22,12 +21,6 @@ std::string text_of_mark(const json& mark) {
   return mark.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string checksum_of(const std::string& text) {
-  char hex[9];
-  std::snprintf(hex, sizeof(hex), "%08x", shm::crc32c(text.data(), text.size()));
-  return hex;
-}
-
 }  // namespace
 
 Result<void> write_contract_mark(const std::string& app_folder, const ContractMark& mark) {
@@ -41,7 +34,7 @@ Result<void> write_contract_mark(const std::string& app_folder, const ContractMa
       {"done", mark.done}};
   const std::string text = text_of_mark(inside);
   auto written = replace_file(path_of_mark(app_folder),
-                              "{\"crc\":\"" + checksum_of(text) + "\",\"mark\":" + text + "}\n");
+                              "{\"crc\":\"" + crc_text(text) + "\",\"mark\":" + text + "}\n");
   return written ? Result<void>{} : fail(ExitCode::kPreflight, written.error());
 }
 
@@ -57,7 +50,7 @@ Result<std::optional<ContractMark>> read_contract_mark(const std::string& app_fo
   try {
     const json document = json::parse(**text);
     const json& inside = document.at("mark");
-    if (document.at("crc") == checksum_of(text_of_mark(inside))) {
+    if (document.at("crc") == crc_text(text_of_mark(inside))) {
       ContractMark mark;
       mark.at = system_clock::time_point(milliseconds(inside.at("at_ms").get<std::int64_t>()));
       mark.deploy_id = inside.at("deploy_id").get<std::string>();

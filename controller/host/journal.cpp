@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 
 #include "controller/host/atomic_file.hpp"
+#include "controller/host/crc_text.hpp"
 #include "controller/host/kill_point.hpp"
 #include "controller/output/printable.hpp"
 
@@ -23,7 +23,6 @@ using nlohmann::json;
 constexpr std::string_view kBefore = "{\"crc\":\"";
 constexpr std::string_view kBetween = "\",\"record\":";
 constexpr std::string_view kAfter = "}";
-constexpr std::size_t kCrcDigits = 8;
 
 struct KindWord {
   RecordKind kind;
@@ -35,12 +34,6 @@ constexpr KindWord kWords[] = {
     {RecordKind::kUndo, "undo"},       {RecordKind::kUndone, "undone"},
     {RecordKind::kVerdict, "verdict"},
 };
-
-std::string crc_text(std::string_view bytes) {
-  char text[kCrcDigits + 1] = {};
-  std::snprintf(text, sizeof(text), "%08x", shm::crc32c(bytes.data(), bytes.size()));
-  return text;
-}
 
 const char* word_of(RecordKind kind) {
   for (const KindWord& known : kWords) {
