@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdio>
-#include <numeric>
 
 namespace bluegreen::canary {
 namespace {
@@ -56,9 +55,8 @@ Finding check_errors(const Sides& sides, const Limits& limits, double alpha) {
 
 // "p90 of 412 answers".
 std::string quantile_text(const Sides& sides, std::size_t which) {
-  const auto& counts = sides.suspect.latency;
-  const auto answers = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
-  return std::string(kQuantileNames[which]) + " of " + std::to_string(answers) + " answers";
+  return std::string(kQuantileNames[which]) + " of " + std::to_string(sides.suspect.answers()) +
+         " answers";
 }
 
 Finding check_latency_limit(const Sides& sides, std::size_t which, std::uint64_t limit_us,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 #include <string_view>
 
 #include "shm/histogram.hpp"
@@ -46,6 +47,10 @@ std::optional<Window> window_between(const Totals& from, const Totals& to) {
   window.errors = std::min(window.errors, window.ended);
   window.users = window.ended - std::min(previews, window.ended);
   return window;
+}
+
+std::uint64_t Window::answers() const {
+  return std::accumulate(latency.begin(), latency.end(), std::uint64_t{0});
 }
 
 std::string text_of(const Window& window) {

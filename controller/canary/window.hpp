@@ -32,6 +32,7 @@ struct Window {
   std::vector<std::uint64_t> latency;
 
   Rate rate() const { return {errors, ended}; }
+  std::uint64_t answers() const;  // in `latency`
 };
 
 // None: the figures did not go on from `from`.

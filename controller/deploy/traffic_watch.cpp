@@ -34,11 +34,7 @@ std::string figures_text(const canary::Window& window) {
   const std::string rate = canary::rate_text(window.rate());
   std::string text = std::to_string(window.ended) + " requests, " + std::to_string(window.errors) +
                      " errors" + rate.substr(rate.rfind(" ("));
-  std::uint64_t count = 0;
-  for (const std::uint64_t bucket : window.latency) {
-    count += bucket;
-  }
-  if (count != 0) {
+  if (const std::uint64_t count = window.answers(); count != 0) {
     text += ", p90 " + canary::time_text(shm::quantile_us(window.latency.data(), count, 900));
   }
   return text;
@@ -53,11 +49,7 @@ TrafficDetails::Side side_of(Color color, std::uint32_t share_bp, const canary::
   side.requests = window.ended;
   side.errors = window.errors;
   side.baseline = baseline;
-  std::uint64_t count = 0;
-  for (const std::uint64_t bucket : window.latency) {
-    count += bucket;
-  }
-  if (count != 0) {
+  if (const std::uint64_t count = window.answers(); count != 0) {
     side.p50_us = shm::quantile_us(window.latency.data(), count, 500);
     side.p90_us = shm::quantile_us(window.latency.data(), count, 900);
     side.p99_us = shm::quantile_us(window.latency.data(), count, 990);
