@@ -102,6 +102,9 @@ std::optional<canary::Totals> totals_of(Deploy& deploy, Color color) {
 }
 
 void begin_baseline(Deploy& deploy) {
+  if (deploy.config.soak.count() == 0 || deploy.plan.command != "deploy") {
+    return;  // nobody will ask for it, and every record of the journal would carry it
+  }
   const auto totals = totals_of(deploy, deploy.plan.active());
   if (totals && deploy.facts.count(kBaselineBegin) == 0) {
     // A window from nothing on is the totals themselves.

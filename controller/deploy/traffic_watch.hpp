@@ -25,7 +25,8 @@ canary::Limits limits_of(const AnalysisConfig& config, std::uint64_t min_request
 // What a color has done so far; none when telemetry does not say.
 std::optional<canary::Totals> totals_of(Deploy& deploy, Color color);
 
-// Remembers the old color's totals now; at first call only, so that its window is as long as the
+// Remembers the old color's totals now, where a soak will ask for them; at first call only, so that
+// its window is as long as the
 // deploy has been.
 void begin_baseline(Deploy& deploy);
 // Puts the old color's window from there until now into the facts, for the soak.
