@@ -5,6 +5,7 @@
 #include "controller/commands/follow_deploy.hpp"
 #include "controller/commands/target.hpp"
 #include "controller/commands/who_asked.hpp"
+#include "controller/deploy/headline.hpp"
 #include "controller/deploy/plan.hpp"
 #include "controller/host/lock.hpp"
 #include "controller/host/trace.hpp"
@@ -62,14 +63,18 @@ bool old_serves(const DeployPlace& place, const DeployInProgress& deploy) {
   return now && (!read || now->route.active == read->active());
 }
 
-std::string serving_now(const DeployPlace& place, Verdict& verdict) {
-  const auto now = place.control->read(place.app->name);
-  if (!now) {
-    return "what serves is unknown, the control region cannot be read";
+// What serves now, as the beginning of this command's verdict on that deploy.
+Verdict begin_verdict(const std::string& command, const DeployPlace& place,
+                      const DeployInProgress& deploy) {
+  Verdict verdict;
+  if (const auto now = place.control->read(place.app->name)) {
+    verdict = verdict_about(command, place.app->name, *now);
   }
-  verdict = verdict_about(verdict.command, place.app->name, *now);
-  return verdict.active + " serves " +
-         (verdict.release.empty() ? "nothing published yet" : verdict.release);
+  verdict.command = command;
+  verdict.app = place.app->name;
+  verdict.id = deploy.to.deploy;
+  verdict.trace = deploy.folder;
+  return verdict;
 }
 
 }  // namespace
@@ -140,13 +145,8 @@ std::string step_of(const DeployPlace& place, const DeployInProgress& deploy) {
 int finish_stopped(CommandContext& context, const DeployPlace& place,
                    const DeployInProgress& deploy, const StopAnswer& answer) {
   const std::string name = deploy.command + " " + deploy.to.deploy;
-  Verdict verdict;
-  verdict.command = context.invocation().command;
-  const std::string serving = serving_now(place, verdict);
-  verdict.command = context.invocation().command;
-  verdict.id = deploy.to.deploy;
-  verdict.app = place.app->name;
-  verdict.trace = deploy.folder;
+  Verdict verdict = begin_verdict(context.invocation().command, place, deploy);
+  const std::string serving = serving_text(verdict);
   const std::string at = answer.step.empty() ? "" : " (at " + answer.step + ")";
   switch (answer.end) {
     case StopEnd::kEnded:

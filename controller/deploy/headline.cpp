@@ -9,15 +9,6 @@ namespace bluegreen {
 
 namespace {
 
-// "blue serves v1", or what is known when the region cannot be read.
-std::string serving(const Verdict& verdict) {
-  if (verdict.active.empty()) {
-    return "what serves is unknown, the control region cannot be read";
-  }
-  return verdict.active + " serves " +
-         (verdict.release.empty() ? "nothing published yet" : verdict.release);
-}
-
 std::string subject(const Plan& plan) {
   if (plan.command == kContract) {
     return "contract of " + plan.app;
@@ -27,9 +18,17 @@ std::string subject(const Plan& plan) {
 
 }  // namespace
 
+std::string serving_text(const Verdict& verdict) {
+  if (verdict.active.empty()) {
+    return "what serves is unknown, the control region cannot be read";
+  }
+  return verdict.active + " serves " +
+         (verdict.release.empty() ? "nothing published yet" : verdict.release);
+}
+
 std::string headline_done(const Deploy& deploy, const Verdict& verdict) {
   const Plan& plan = deploy.plan;
-  std::string line = serving(verdict);
+  std::string line = serving_text(verdict);
   if (plan.command == kContract) {
     return "contract of " + plan.app + " is done: " + line +
            ", and no rollback goes to a release before it any more";
@@ -57,7 +56,8 @@ std::string headline_failed(const Deploy& deploy, const Verdict& verdict, const 
                             bool flipped) {
   std::string line = subject(deploy.plan);
   if (verdict.code == ExitCode::kRollbackFailed) {
-    return line + " FAILED AND COULD NOT BE TAKEN BACK, an operator is needed: " + serving(verdict);
+    return line +
+           " FAILED AND COULD NOT BE TAKEN BACK, an operator is needed: " + serving_text(verdict);
   }
   if (step.empty()) {
     line += " was interrupted";
@@ -74,7 +74,7 @@ std::string headline_failed(const Deploy& deploy, const Verdict& verdict, const 
   if (verdict.code == ExitCode::kInterrupted && !step.empty()) {
     line += ", not all of it could be undone";
   }
-  return line + ": " + serving(verdict);
+  return line + ": " + serving_text(verdict);
 }
 
 void write_down(TracePort& trace, const Verdict& verdict, bool whole) {

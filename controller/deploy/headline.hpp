@@ -8,6 +8,9 @@
 
 namespace bluegreen {
 
+// "blue serves v1", or what is known when the region could not be read (no `active`).
+std::string serving_text(const Verdict& verdict);
+
 std::string headline_done(const Deploy& deploy, const Verdict& verdict);
 
 // `step`: where it failed, empty when its process was interrupted. `flipped`: traffic had moved.

@@ -26,8 +26,7 @@ canary::Limits limits_of(const AnalysisConfig& config, std::uint64_t min_request
 std::optional<canary::Totals> totals_of(Deploy& deploy, Color color);
 
 // Remembers the old color's totals now, where a soak will ask for them; at first call only, so that
-// its window is as long as the
-// deploy has been.
+// its window is as long as the deploy has been.
 void begin_baseline(Deploy& deploy);
 // Puts the old color's window from there until now into the facts, for the soak.
 void record_baseline(Deploy& deploy);
