@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "controller/ports/json_fields.hpp"
 namespace bluegreen {
 namespace {
 
@@ -16,11 +17,6 @@ const json& member(const json& object, const std::string& name) {
   static const json kNothing;
   const auto found = object.is_object() ? object.find(name) : object.end();
   return found == object.end() ? kNothing : *found;
-}
-
-std::string text_at(const json& object, const char* name) {
-  const json& found = member(object, name);
-  return found.is_string() ? found.get<std::string>() : std::string();
 }
 
 bool has_fixed_address(const json& service, const std::string& network) {

@@ -9,17 +9,13 @@
 #include "controller/docker/log_frames.hpp"
 #include "controller/host/kill_point.hpp"
 #include "controller/host/log_file.hpp"
+#include "controller/ports/json_fields.hpp"
 
 namespace bluegreen {
 namespace {
 
 using nlohmann::json;
 using std::chrono::milliseconds;
-
-std::string text_at(const json& object, const char* name) {
-  const auto found = object.is_object() ? object.find(name) : object.end();
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 int number_at(const json& object, const char* name, int otherwise = 0) {
   const auto found = object.is_object() ? object.find(name) : object.end();

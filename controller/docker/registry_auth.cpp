@@ -16,6 +16,7 @@
 #include "controller/host/atomic_file.hpp"
 #include "controller/host/child_process.hpp"
 #include "controller/host/log_file.hpp"
+#include "controller/ports/json_fields.hpp"
 
 namespace bluegreen {
 namespace {
@@ -64,11 +65,6 @@ std::string from_base64(std::string_view text) {
     }
   }
   return out;
-}
-
-std::string text_at(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 // What `docker login` calls a registry in its file; docker.io has a name from another time.
@@ -189,8 +185,8 @@ std::string credential_helper_of(const std::string& config_json, const std::stri
 
 RegistryAuth auth_from_helper(const std::string& answer, const std::string& registry) {
   const json document = json::parse(answer, nullptr, false);
-  const std::string user = document.is_object() ? text_at(document, "Username") : "";
-  const std::string secret = document.is_object() ? text_at(document, "Secret") : "";
+  const std::string user = text_at(document, "Username");
+  const std::string secret = text_at(document, "Secret");
   if (secret.empty()) {
     return {{}, "the credential helper printed no JSON with a Secret"};
   }

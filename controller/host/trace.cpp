@@ -17,6 +17,7 @@
 #include "controller/host/contract_mark.hpp"
 #include "controller/output/printable.hpp"
 #include "controller/output/verdict.hpp"
+#include "controller/ports/json_fields.hpp"
 #include "shm/worker_slots.hpp"
 
 namespace bluegreen {
@@ -46,11 +47,6 @@ std::int64_t ms_of(system_clock::time_point at) {
 json parse_file(const std::string& path) {
   const auto text = read_file(path);
   return text && *text ? json::parse(**text, nullptr, false) : json();
-}
-
-std::string word_at(const json& document, const char* key) {
-  const auto found = document.find(key);
-  return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 std::int64_t number_at(const json& document, const char* key) {
@@ -118,12 +114,12 @@ Result<std::optional<DeployRequest>> read_request(const std::string& folder) {
     return fail(ExitCode::kPreflight, folder + "/request: expected a JSON object");
   }
   DeployRequest request;
-  request.command = word_at(document, "command");
-  request.image = word_at(document, "image");
-  request.by = word_at(document, "by");
-  request.from = word_at(document, "from");
+  request.command = text_at(document, "command");
+  request.image = text_at(document, "image");
+  request.by = text_at(document, "by");
+  request.from = text_at(document, "from");
   request.at = system_clock::time_point(milliseconds(number_at(document, "at_ms")));
-  request.pause_before = word_at(document, "pause_before");
+  request.pause_before = text_at(document, "pause_before");
   request.pause_for = milliseconds(number_at(document, "pause_ms"));
   return request;
 }
@@ -250,10 +246,10 @@ Result<std::vector<TraceSummary>> TraceFolders::list(const std::string& app) {
     TraceSummary summary;
     summary.id = entry.path().filename().string();
     summary.started = system_clock::time_point(milliseconds(number_at(request, "at_ms")));
-    summary.command = word_at(request, "command");
-    summary.image = word_at(request, "image");
-    summary.by = word_at(request, "by");
-    summary.from = word_at(request, "from");
+    summary.command = text_at(request, "command");
+    summary.image = text_at(request, "image");
+    summary.by = text_at(request, "by");
+    summary.from = text_at(request, "from");
     if (auto verdict = read_verdict(folder); verdict && *verdict) {
       summary.verdict = std::move(**verdict);
       summary.took = milliseconds(number_at(parse_file(folder + "/verdict.json"), "ms"));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "controller/ports/json_fields.hpp"
 namespace bluegreen {
 namespace {
 
@@ -19,11 +20,6 @@ struct Overloaded : Cases... {
 };
 template <class... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;
-
-std::string word_in(const json& document, const char* key) {
-  const auto found = document.find(key);
-  return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 std::uint64_t count_in(const json& document, const char* key) {
   const auto found = document.find(key);
@@ -105,7 +101,7 @@ json json_of(const DrainDetails& drain) {
 PullDetails pull_from(const json& document) {
   PullDetails pull;
   for_each_object(document, "layers", [&pull](const json& layer) {
-    pull.layers.push_back({word_in(layer, "id"), word_in(layer, "state"),
+    pull.layers.push_back({text_at(layer, "id"), text_at(layer, "state"),
                            count_in(layer, "current"), count_in(layer, "total")});
   });
   pull.done = count_in(document, "done");
@@ -118,7 +114,7 @@ TrafficDetails traffic_from(const json& document) {
   for_each_object(document, "colors", [&traffic](const json& side) {
     constexpr std::uint64_t kWhole = 10'000;
     traffic.sides.push_back(
-        {word_in(side, "color"),
+        {text_at(side, "color"),
          static_cast<std::uint32_t>(std::min(count_in(side, "share_bp"), kWhole)),
          count_in(side, "requests"), count_in(side, "errors"), count_in(side, "p50_us"),
          count_in(side, "p90_us"), count_in(side, "p99_us"), is_true_in(side, "baseline")});
@@ -128,7 +124,7 @@ TrafficDetails traffic_from(const json& document) {
 }
 
 DrainDetails drain_from(const json& document) {
-  DrainDetails drain{word_in(document, "color"),
+  DrainDetails drain{text_at(document, "color"),
                      count_in(document, "in_flight"),
                      time_in(document, "waited_ms"),
                      time_in(document, "left_ms"),
@@ -155,7 +151,7 @@ EventDetails details_from_json(const json& document) {
   if (!document.is_object()) {
     return {};
   }
-  const std::string kind = word_in(document, "kind");
+  const std::string kind = text_at(document, "kind");
   if (kind == "pull") {
     return pull_from(document);
   }
@@ -166,8 +162,8 @@ EventDetails details_from_json(const json& document) {
     return drain_from(document);
   }
   if (kind == "health") {
-    return HealthDetails{word_in(document, "color"), word_in(document, "container"),
-                         word_in(document, "nginx"), count_in(document, "endpoints"),
+    return HealthDetails{text_at(document, "color"), text_at(document, "container"),
+                         text_at(document, "nginx"), count_in(document, "endpoints"),
                          count_in(document, "healthy")};
   }
   return {};

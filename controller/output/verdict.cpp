@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "controller/output/printable.hpp"
+#include "controller/ports/json_fields.hpp"
 
 namespace bluegreen {
 namespace {
@@ -18,11 +19,6 @@ constexpr StepState kStates[] = {StepState::kStarted, StepState::kProgress, Step
 // Bytes that are not UTF-8 (a container's log) are replaced: a verdict is always written.
 std::string dump(const json& document) {
   return document.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-std::string text_at(const json& document, const char* key) {
-  const auto found = document.find(key);
-  return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 std::int64_t number_at(const json& document, const char* key, std::int64_t otherwise) {
