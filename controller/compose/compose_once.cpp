@@ -18,14 +18,20 @@ namespace {
 constexpr milliseconds kLockTry{500};
 constexpr int kLockTries = 60;
 
+// The Engine takes a name for an id.
+ContainerFacts container_of(const OneOff& one_off) {
+  ContainerFacts container;
+  container.id = one_off.name;
+  container.name = one_off.name;
+  return container;
+}
+
 }  // namespace
 
 // The lock is also held by the `docker compose run` of a bgctl that was killed; without its
 // container that one ends, unless it is just about to make it.
 Result<ProjectLock> ComposeRuntime::take_once(const OneOff& one_off) {
-  ContainerFacts container;
-  container.id = one_off.name;
-  container.name = one_off.name;
+  const ContainerFacts container = container_of(one_off);
   for (int left = kLockTries;; --left) {
     if (auto removed = engine_.remove(container); !removed) {
       return tl::unexpected(removed.error());
@@ -34,12 +40,8 @@ Result<ProjectLock> ComposeRuntime::take_once(const OneOff& one_off) {
     if (!lock && left > 0) {
       continue;
     }
-    if (lock) {
-      if (auto removed = engine_.remove(container); !removed) {
-        return tl::unexpected(removed.error());
-      }
-    }
-    return lock;
+    const auto removed = lock ? engine_.remove(container) : Result<void>{};
+    return removed ? std::move(lock) : tl::unexpected(removed.error());
   }
 }
 
@@ -72,9 +74,7 @@ Result<void> ComposeRuntime::run_once(const OneOff& one_off) {
                     config_.image_variables[0]));
   }
   auto ran = compose_.run_once(one_off, file.path(), *lock, [this] { return stop_asked(); });
-  ContainerFacts container;
-  container.id = one_off.name;
-  container.name = one_off.name;
+  const ContainerFacts container = container_of(one_off);
   auto removed = engine_.remove(container);
   return ran ? removed : ran;
 }

@@ -8,12 +8,6 @@
 namespace bluegreen {
 namespace {
 
-// As the Engine prints it: a name without a tag is one with `latest`.
-std::string written_out(const ImageReference& reference) {
-  return reference.digest.empty() ? reference.repository + ":" + reference.tag
-                                  : reference.with_digest(reference.digest);
-}
-
 // The names of one image that mean something: an Engine prints "<none>" for what it has not.
 std::vector<std::string> names_of(const ImageFacts& image) {
   std::vector<std::string> names;
@@ -55,7 +49,7 @@ Result<void> ComposeRuntime::prune(const std::vector<std::string>& keep,
   std::set<std::string> repositories;
   for (const std::string& name : ours) {
     if (const auto reference = parse_image_reference(name)) {
-      known.insert(written_out(*reference));
+      known.insert(reference->name());
       repositories.insert(reference->repository);
     }
   }

@@ -22,8 +22,7 @@ Result<std::string> EngineClient::find(const std::string& image) {
   if (!reference) {
     return fail(ExitCode::kPull, reference.error());
   }
-  const std::string name = reference->digest.empty() ? reference->repository + ":" + reference->tag
-                                                     : reference->with_digest(reference->digest);
+  const std::string name = reference->name();
   // A tag may mean something else by now: only a digest that is here needs no question.
   if (!reference->digest.empty() && this->image(name)) {
     return name + " is on this host";

@@ -151,9 +151,7 @@ Result<std::string> EngineClient::pull_once(const PullRequest& request, PullFail
   if (stream.objects.incomplete()) {
     return failed("unexpected EOF in the Engine's stream");
   }
-  const auto facts =
-      this->image(reference.digest.empty() ? reference.repository + ":" + reference.tag
-                                           : reference.with_digest(reference.digest));
+  const auto facts = this->image(reference.name());
   if (!facts) {
     return engine_gone(facts.error());
   }

@@ -15,6 +15,10 @@ struct ImageReference {
   std::string tag;         // "latest" when there is neither tag nor digest
   std::string digest;      // "sha256:..." or empty; then the tag does not count
 
+  // Written out as Docker prints it, with its digest or, without one, its tag.
+  [[nodiscard]] std::string name() const {
+    return digest.empty() ? repository + ":" + tag : with_digest(digest);
+  }
   // Whether the name may mean another image tomorrow by everybody's habit: `latest`, or no tag.
   [[nodiscard]] bool floats() const { return digest.empty() && tag == "latest"; }
 
