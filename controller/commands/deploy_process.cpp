@@ -7,7 +7,6 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 
 #include "controller/commands/follow_deploy.hpp"
@@ -22,11 +21,6 @@ namespace bluegreen {
 namespace {
 
 using std::chrono::milliseconds;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
 
 std::string new_id() {
   const std::time_t now = std::time(nullptr);

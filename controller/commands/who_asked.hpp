@@ -11,6 +11,9 @@
 
 namespace bluegreen {
 
+// A variable's value; empty without one.
+std::string environment(const char* variable);
+
 // "octocat", "ssm 1234", "octocat, ssm 1234". `by`: what --by says.
 std::string who_asked(const std::string& by = {});
 // The address of a run, or empty.
