@@ -59,11 +59,9 @@ AnalysisConfig read_analysis(Section& app) {
   return to;
 }
 
-CanaryStage read_stage(detail::Problems& problems, const nlohmann::json& object,
-                       const std::string& path, std::uint32_t min_requests) {
+CanaryStage read_stage(Section& section, std::uint32_t min_requests) {
   CanaryStage stage;
   stage.min_requests = min_requests;
-  Section section(problems, &object, path);
   section.require("weight", "the new color's share, as in \"5%\"");
   stage.weight = percentage(section, "weight", 1, 10'000).value_or(stage.weight);
   section.require("for", "a duration, as in \"5m\"");
@@ -77,24 +75,12 @@ CanaryStage read_stage(detail::Problems& problems, const nlohmann::json& object,
 CanaryConfig read_canary(Section& app) {
   CanaryConfig to;
   to.analysis = read_analysis(app);
-  const nlohmann::json* stages = app.any("canary");
-  if (stages == nullptr) {
-    return to;
-  }
-  if (!stages->is_array() || stages->size() > kMostStages) {
-    app.wrong("canary", "a list of at most " + std::to_string(kMostStages) +
-                            " stages, as in [{\"weight\": \"5%\", \"for\": \"5m\"}]");
-    return to;
-  }
-  for (std::size_t i = 0; i < stages->size(); ++i) {
-    const std::string path = app.path_of("canary") + "[" + std::to_string(i) + "]";
-    const nlohmann::json& stage = (*stages)[i];
-    if (!stage.is_object()) {
-      app.problems().add(path, "expected an object, found " + detail::shown(stage));
-      continue;
-    }
-    to.stages.push_back(read_stage(app.problems(), stage, path, to.analysis.min_requests));
-  }
+  app.objects("canary", kMostStages,
+              "a list of at most " + std::to_string(kMostStages) +
+                  " stages, as in [{\"weight\": \"5%\", \"for\": \"5m\"}]",
+              "an object", [&to](Section& stage) {
+                to.stages.push_back(read_stage(stage, to.analysis.min_requests));
+              });
   return to;
 }
 

@@ -75,6 +75,28 @@ void Section::require(const std::string& key, const std::string& expected) {
   }
 }
 
+void Section::objects(const std::string& key, std::size_t most, const std::string& expected,
+                      const std::string& entry, const std::function<void(Section&)>& read) {
+  const json* list = any(key);
+  if (list == nullptr) {
+    return;
+  }
+  if (!list->is_array() || list->size() > most) {
+    wrong(key, expected);
+    return;
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const json& item = (*list)[i];
+    const std::string path = path_of(key) + "[" + std::to_string(i) + "]";
+    if (!item.is_object()) {
+      problems_.add(path, "expected " + entry + ", found " + shown(item));
+      continue;
+    }
+    Section section(problems_, &item, path);
+    read(section);
+  }
+}
+
 const json* Section::any(const std::string& key) {
   if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) {
     asked_.push_back(key);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -39,6 +40,10 @@ class Section {
 
   // Null when absent; a value that is no object is reported and null.
   const nlohmann::json* object(const std::string& key);
+  // Reads each object of a list of at most `most`, as KEY[0] and so on. What is no such list is
+  // reported as not `expected`; an entry that is no object, as not `entry`.
+  void objects(const std::string& key, std::size_t most, const std::string& expected,
+               const std::string& entry, const std::function<void(Section&)>& read);
   const nlohmann::json* any(const std::string& key);
 
   void text(const std::string& key, std::string& to);

@@ -1,6 +1,8 @@
 // See hooks_config.hpp.
 #include "controller/config/hooks_config.hpp"
 
+#include <limits>
+
 #include "controller/config/checker.hpp"
 
 namespace bluegreen {
@@ -45,27 +47,14 @@ std::optional<MigrationConfig> read_migration(Section& app, const std::string& k
 
 std::vector<HookConfig> read_list(Section& hooks, const std::string& key) {
   std::vector<HookConfig> list;
-  const json* value = hooks.any(key);
-  if (value == nullptr) {
-    return list;
-  }
-  if (!value->is_array()) {
-    hooks.wrong(key, "a list of objects with command");
-    return list;
-  }
-  for (const json& item : *value) {
-    const std::string path = hooks.path_of(key) + "[" + std::to_string(list.size()) + "]";
-    HookConfig hook;
-    if (!item.is_object()) {
-      hooks.problems().add(path, "expected an object with command, found " + detail::shown(item));
-    } else {
-      Section section(hooks.problems(), &item, path);
-      section.require("command", kCommand);
-      section.words("command", hook.command);
-      section.duration("timeout", hook.timeout, kShortest, kLongest);
-    }
-    list.push_back(std::move(hook));
-  }
+  hooks.objects(key, std::numeric_limits<std::size_t>::max(), "a list of objects with command",
+                "an object with command", [&list](Section& section) {
+                  HookConfig hook;
+                  section.require("command", kCommand);
+                  section.words("command", hook.command);
+                  section.duration("timeout", hook.timeout, kShortest, kLongest);
+                  list.push_back(std::move(hook));
+                });
   return list;
 }
 

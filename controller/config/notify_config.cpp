@@ -52,9 +52,8 @@ void read_events(Section& section, std::vector<std::string>& to) {
   to = value->get<std::vector<std::string>>();
 }
 
-NotifyConfig read_target(detail::Problems& problems, const json& object, const std::string& path) {
+NotifyConfig read_target(Section& section) {
   NotifyConfig to;
-  Section section(problems, &object, path);
   section.text("url", to.url);
   section.absolute_path("url_file", to.url_file);
   if (section.any("url") == nullptr && section.any("url_file") == nullptr) {
@@ -85,24 +84,10 @@ std::span<const std::string_view> notify_events() {
 
 std::vector<NotifyConfig> read_notify(Section& top) {
   std::vector<NotifyConfig> to;
-  const json* targets = top.any("notify");
-  if (targets == nullptr) {
-    return to;
-  }
-  if (!targets->is_array() || targets->size() > kMostTargets) {
-    top.wrong("notify", "a list of at most " + std::to_string(kMostTargets) +
-                            " objects, as in [{\"url\": \"https://example.org/hook\"}]");
-    return to;
-  }
-  for (std::size_t i = 0; i < targets->size(); ++i) {
-    const std::string path = top.path_of("notify") + "[" + std::to_string(i) + "]";
-    const json& target = (*targets)[i];
-    if (!target.is_object()) {
-      top.problems().add(path, "expected an object, found " + detail::shown(target));
-      continue;
-    }
-    to.push_back(read_target(top.problems(), target, path));
-  }
+  top.objects("notify", kMostTargets,
+              "a list of at most " + std::to_string(kMostTargets) +
+                  " objects, as in [{\"url\": \"https://example.org/hook\"}]",
+              "an object", [&to](Section& target) { to.push_back(read_target(target)); });
   return to;
 }
 
