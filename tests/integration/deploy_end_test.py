@@ -135,9 +135,8 @@ def test_sigterm_in_the_wait_for_health_undoes_the_deploy_at_once() -> None:
         events_file = host.traces / "app/stopped/events.ndjson"
         until(lambda: events_file.exists() and ("healthy", "started") in [e[:2] for e in events(host, "stopped")],
               "it waits for health")
-        for pid in host.processes():
-            if b"run-deploy" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGTERM)
+        for pid in host.deploys():
+            os.kill(pid, signal.SIGTERM)
         begin = time.monotonic()
         out, _ = foreground.communicate(timeout=60)
         assert foreground.returncode == 95 and time.monotonic() - begin < 10, out

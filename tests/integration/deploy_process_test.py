@@ -98,6 +98,21 @@ class Host:
             assert len(ended.stdout) + len(ended.stderr) < 2000
         return ended
 
+    def deploys(self, deploy: str = "") -> list[int]:
+        """The detached processes of deploys, or of that one, and not what they have started."""
+        found = []
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if b"run-deploy" in words and (not deploy or deploy.encode() in words):
+                    found.append(pid)
+        return found
+
+    def kill_deploy(self) -> None:
+        for pid in self.deploys():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
     def serving(self) -> tuple[str, str]:
         app = json.loads(self.done("status", "--json").stdout)["apps"]["app"]
         return app["active"], app["release"]
@@ -235,10 +250,7 @@ def test_recover_undoes_what_a_killed_deploy_has_left() -> None:
         host.done("deploy", "v1")
         foreground = host.start("deploy", "sick", "--id", "dead")
         until(lambda: host.listening("blue"), "blue was started")
-        for pid in host.processes():
-            with contextlib.suppress(OSError):
-                if b"run-deploy" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(pid, signal.SIGKILL)
+        host.kill_deploy()
         _, err = foreground.communicate(timeout=60)
         assert foreground.returncode == 90 and "bgctl recover" in err
         assert host.listening("blue")
@@ -273,9 +285,7 @@ def test_keep_old_stops_the_old_color_after_the_command_has_returned() -> None:
         assert host.listening("green")
         until(lambda: not host.listening("green"), "keep_old is over", 20)
         assert host.serving() == ("blue", "v2")
-        until(lambda: not [pid for pid in host.processes()
-                           if b"run-deploy" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()],
-              "the deploy's process has ended")
+        until(lambda: not host.deploys(), "the deploy's process has ended")
 
 
 def test_end_of_keep_old_ends_the_hold_of_a_killed_switch_and_does_not_wait_for_ever_for_a_proof() -> None:

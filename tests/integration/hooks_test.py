@@ -67,11 +67,9 @@ def trace(host: Host, deploy: str, name: str) -> str:
 
 
 def run_deploy_pid(host: Host) -> int:
-    for pid in host.processes():
-        with contextlib.suppress(OSError):
-            if b"run-deploy" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                return pid
-    raise AssertionError("no deploy runs")
+    found = host.deploys()
+    assert found, "no deploy runs"
+    return found[0]
 
 
 def generation(host: Host) -> int:

@@ -140,16 +140,8 @@ class Stage:
         assert last["kind"] == "verdict" and last["data"], (place, last)
         assert verdict["exit"] in (0, 50, 80, 90, 95), (place, verdict)
 
-    def runners(self) -> list[int]:
-        found = []
-        for pid in self.host.processes():
-            with contextlib.suppress(OSError):
-                if b"run-deploy" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                    found.append(pid)
-        return found
-
     def gone(self) -> None:
-        until(lambda: not self.runners(), "the deploy's process has ended", 30)
+        until(lambda: not self.host.deploys(), "the deploy's process has ended", 30)
 
 
 @contextlib.contextmanager

@@ -39,11 +39,9 @@ def begun(host: Host, deploy: str, step: str) -> bool:
 
 
 def deploy_pid(host: Host, deploy: str) -> int:
-    for pid in host.processes():
-        words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if b"run-deploy" in words and deploy.encode() in words:
-            return pid
-    raise AssertionError(f"no process of {deploy}")
+    found = host.deploys(deploy)
+    assert found, f"no process of {deploy}"
+    return found[0]
 
 
 def failed_requests(host: Host, record: pathlib.Path) -> tuple[int, int]:

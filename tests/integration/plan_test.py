@@ -1,11 +1,8 @@
 """What is known before and after a deploy: `bgctl plan`, the deadline of a whole deploy, and `bgctl status` that
 has an interrupted one recovered."""
 
-import contextlib
 import json
 import os
-import pathlib
-import signal
 import subprocess
 import time
 
@@ -66,10 +63,7 @@ def test_status_has_an_interrupted_deploy_settled_and_says_so() -> None:
         host.done("deploy", "v1")
         foreground = host.start("deploy", "sick", "--id", "dead")
         until(lambda: host.listening("blue"), "blue was started")
-        for pid in host.processes():
-            with contextlib.suppress(OSError):
-                if b"run-deploy" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(pid, signal.SIGKILL)
+        host.kill_deploy()
         foreground.communicate(timeout=60)
         request = host.traces / "app/dead/request"
         os.utime(request, (time.time() - 5, time.time() - 5))  # one that was just asked for is left alone
