@@ -112,7 +112,8 @@ bool Driver::take(const StepRow& row, Failure& failure) {
 
 tl::unexpected<Error> Driver::out_of_time(const std::string& what) const {
   return fail(ExitCode::kGate, what + "the deploy was not over within " +
-                                   duration_text(deploy_.config.deploy_within) + " (deploy_within)");
+                                   duration_text(deploy_.config.deploy_within) +
+                                   " (deploy_within)");
 }
 
 std::optional<Deadline> Driver::give_up_in(const StepRow& row) {
